@@ -1,0 +1,29 @@
+/*
+ * compat.h
+ *	  The only place that asks which PostgreSQL this is.
+ *
+ * Shims carry the newest signature, so that dropping an old major deletes lines.
+ */
+#ifndef BILLING_COMPAT_H
+#define BILLING_COMPAT_H
+
+#if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 190000
+#error "billing supports PostgreSQL 15 to 18"
+#endif
+
+/* 18: the module's name and version are shown by pg_get_loaded_modules() */
+#if PG_VERSION_NUM >= 180000
+#define BILLING_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "billing", .version = BILLING_VERSION)
+#else
+#define BILLING_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
+
+/* 17: an extension names its own wait events; before, all are "Extension" */
+#if PG_VERSION_NUM >= 170000
+#define billing_wait_event(cache, name)                                                            \
+	(*(cache) != 0 ? *(cache) : (*(cache) = WaitEventExtensionNew(name)))
+#else
+#define billing_wait_event(cache, name) ((void) (cache), PG_WAIT_EXTENSION)
+#endif
+
+#endif
