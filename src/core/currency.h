@@ -9,9 +9,9 @@
 
 typedef struct Currency
 {
-	char		code[4];
-	uint8		exponent;		/* digits of the minor unit: KRW 0, USD 2, KWD 3 */
-	int16		number;			/* ISO 4217 numeric code */
+	char code[4];
+	uint8 exponent; /* digits of the minor unit: KRW 0, USD 2, KWD 3 */
+	int16 number;   /* ISO 4217 numeric code */
 	const char *name;
 } Currency;
 

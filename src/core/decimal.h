@@ -16,9 +16,9 @@
 
 typedef struct Decimal
 {
-	uint64		limb[DECIMAL_LIMBS];	/* coefficient, least significant first */
-	int16		scale;			/* digits after the point, 0 to DECIMAL_MAX_SCALE */
-	bool		negative;		/* never true for zero */
+	uint64 limb[DECIMAL_LIMBS]; /* coefficient, least significant first */
+	int16 scale;                /* digits after the point, 0 to DECIMAL_MAX_SCALE */
+	bool negative;              /* never true for zero */
 } Decimal;
 
 extern Decimal decimal_zero(void);
@@ -34,8 +34,8 @@ extern Decimal decimal_negate(const Decimal *a);
 extern Decimal decimal_divide(const Decimal *a, const Decimal *b, int scale);
 extern Decimal decimal_divide_ceiling(const Decimal *a, const Decimal *b);
 extern Decimal decimal_round(const Decimal *a, int scale);
-extern int	decimal_compare(const Decimal *a, const Decimal *b);
+extern int decimal_compare(const Decimal *a, const Decimal *b);
 extern bool decimal_is_zero(const Decimal *a);
-extern int	decimal_significant_scale(const Decimal *a);
+extern int decimal_significant_scale(const Decimal *a);
 
 #endif

@@ -49,6 +49,8 @@
 	X(LIMIT_EXCEEDED, '3', '0', '1', "BAD_REQUEST", 400, "A documented limit is exceeded")         \
 	X(FORBIDDEN, '4', '0', '1', "FORBIDDEN", 403, "The caller may not act for this customer")
 
+extern const char *billing_error_name(int sqlerrcode);
+
 #define BILLING_ERRORS_ENUM(symbol, a, b, c, api_code, http_status, meaning)                       \
 	ERRCODE_BILLING_##symbol = MAKE_SQLSTATE('Z', 'B', a, b, c),
 enum BillingErrcode
@@ -61,6 +63,11 @@ enum BillingErrcode
  * The level is not an argument, so that a code can never be given in its place.
  */
 #define billing_error(symbol, ...) ereport(ERROR, errcode(ERRCODE_BILLING_##symbol), __VA_ARGS__)
+
+/* A retriable refusal, 40001: another transaction did the work, and this snapshot cannot see it. */
+#define billing_retry(...)                                                                         \
+	ereport(ERROR, errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), __VA_ARGS__,                        \
+			errhint("Retry the transaction."))
 
 /* A condition that only a damaged catalog or a defect of ours can break. */
 #define Ensure(condition, ...)                                                                     \

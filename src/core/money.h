@@ -16,7 +16,7 @@
 
 typedef struct Money
 {
-	int64		minor;
+	int64 minor;
 	const Currency *currency;
 } Money;
 
@@ -28,7 +28,7 @@ extern Decimal money_to_decimal(Money money);
 extern Money money_add(Money a, Money b);
 extern Money money_subtract(Money a, Money b);
 extern Money money_negate(Money money);
-extern int	money_compare(Money a, Money b);
+extern int money_compare(Money a, Money b);
 extern bool money_is_zero(Money money);
 extern bool money_is_negative(Money money);
 extern Money money_percentage(Money net, const Decimal *percentage);

@@ -7,15 +7,14 @@
  */
 #ifndef BILLING_CHARGE_H
 #define BILLING_CHARGE_H
-
 #include "core/decimal.h"
 
 #define CHARGE_MAX_TIERS 100
 #define CHARGE_MAX_CHARGES 200
-#define CHARGE_MAX_CODE 64			/* characters */
-#define CHARGE_MAX_DESCRIPTION 256	/* characters */
-#define CHARGE_MAX_RESOURCE 64		/* characters */
-#define CHARGE_MAX_INTEGER_DIGITS 15	/* of a price, an amount or a bound */
+#define CHARGE_MAX_CODE 64           /* characters */
+#define CHARGE_MAX_DESCRIPTION 256   /* characters */
+#define CHARGE_MAX_RESOURCE 64       /* characters */
+#define CHARGE_MAX_INTEGER_DIGITS 15 /* of a price, an amount or a bound */
 #define CHARGE_MAX_FRACTION_DIGITS 18
 
 typedef enum ChargeModel
@@ -29,34 +28,31 @@ typedef enum ChargeModel
 
 typedef struct ChargeTier
 {
-	bool		bounded;		/* false: upTo is null, the last tier */
-	Decimal		up_to;			/* cumulative, inclusive */
-	Decimal		unit_price;
-	Decimal		flat_fee;
+	bool bounded;  /* false: upTo is null, the last tier */
+	Decimal up_to; /* cumulative, inclusive */
+	Decimal unit_price;
+	Decimal flat_fee;
 } ChargeTier;
 
 typedef struct Charge
 {
 	ChargeModel model;
-	const char *resource_type;	/* NULL for a flat charge */
-	const char *code;			/* the line's identity: "code", else the resource type */
-	const char *description;	/* NULL if absent */
-	Decimal		unit_price;		/* per_unit, package */
-	Decimal		package_size;
-	Decimal		amount;			/* flat */
-	Decimal		free_units;		/* 0 if absent */
-	bool		has_minimum;
-	bool		has_maximum;
-	Decimal		minimum;
-	Decimal		maximum;
-	int			tier_count;
+	const char *resource_type; /* NULL for a flat charge */
+	const char *code;          /* the line's identity: "code", else the resource type */
+	const char *description;   /* NULL if absent */
+	Decimal unit_price;        /* per_unit, package */
+	Decimal package_size;
+	Decimal amount;     /* flat */
+	Decimal free_units; /* 0 if absent */
+	bool has_minimum;
+	bool has_maximum;
+	Decimal minimum;
+	Decimal maximum;
+	int tier_count;
 	ChargeTier *tiers;
 } Charge;
 
-/*
- * The exact amount of one charge for `quantity` (not negative): free units are taken off first, then the
- * model applies, then minimum, then maximum.
- */
+/* The exact amount for `quantity` >= 0: free units off, then the model, then minimum, then maximum. */
 extern Decimal charge_rate(const Charge *charge, const Decimal *quantity);
 
 #endif

@@ -12,6 +12,6 @@
 extern void charge_parse(Jsonb *document, const char *place, Charge *charge);
 
 /* An array of charges; refuses an empty one and two charges of one resource type or one code. */
-extern int	charges_parse(Jsonb *document, const char *place, Charge **charges);
+extern int charges_parse(Jsonb *document, const char *place, Charge **charges);
 
 #endif

@@ -1,0 +1,51 @@
+# billing: one PostgreSQL extension in C. `make demo` and `make check` do everything on a fresh machine.
+
+EXTENSION = billing
+EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" billing.control)
+
+MODULE_big = billing
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c src/*/*/*.c)))
+
+SQL_PARTS = $(addprefix sql/,$(shell sed -e 's/\#.*//' -e '/^ *$$/d' sql/install.manifest))
+DATA_built = $(EXTENSION)--$(EXTVERSION).sql
+DATA = $(wildcard sql/updates/$(EXTENSION)--*--*.sql)
+
+PG_CONFIG ?= pg_config
+PG_CPPFLAGS = -I$(srcdir)/src -DBILLING_VERSION='"$(EXTVERSION)"'
+PG_CFLAGS = -std=gnu11 -Wall -Wextra -Werror -Wvla -Wno-unused-parameter -Wno-declaration-after-statement \
+	-MMD -MP $(if $(findstring clang,$(CC)),-Wno-ignored-attributes)
+EXTRA_CLEAN = $(DATA_built) $(OBJS:.o=.d) test/unit/build .build
+
+# Bitcode serves only JIT inlining, and building it needs the very clang of the server.
+override with_llvm = no
+
+# PGXS has a target "check" of its own, which says that it cannot; ours stands beside it.
+ifeq ($(filter check lint demo demo-stop bench deps,$(MAKECMDGOALS)),)
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+-include $(OBJS:.o=.d)
+endif
+
+$(DATA_built): $(SQL_PARTS) sql/install.manifest billing.control
+	cat $(SQL_PARTS) > $@.tmp && mv $@.tmp $@
+
+.PHONY: check lint demo demo-stop bench deps
+ifneq ($(filter check lint demo demo-stop bench deps,$(MAKECMDGOALS)),)
+check:
+	tools/check
+
+lint:
+	tools/lint/run
+
+demo:
+	demo/run
+
+demo-stop:
+	demo/stop
+
+bench:
+	test/bench/run
+
+deps:
+	tools/install-deps
+endif

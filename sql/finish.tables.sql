@@ -1,0 +1,82 @@
+-- Guards, row-level security, ownership and grants. Comes last.
+
+DO $$
+DECLARE
+	guarded text;
+	tenant text;
+	object record;
+BEGIN
+	FOREACH guarded IN ARRAY ARRAY['ledger_transfers', 'audit_log', 'document_numbers', 'invoice_lines',
+								   'invoice_taxes', 'pricing_snapshots', 'tax_rates', 'pricing_plans']
+	LOOP
+		EXECUTE pg_catalog.format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON billing.%I'
+			' FOR EACH STATEMENT EXECUTE FUNCTION billing.append_only()', guarded);
+		EXECUTE pg_catalog.format('ALTER TABLE billing.%I ENABLE ALWAYS TRIGGER append_only', guarded);
+	END LOOP;
+
+	-- members of the house see everything, a customer his own rows
+	FOREACH tenant IN ARRAY ARRAY['customers', 'usage_events', 'aggregated_usage', 'unbilled_usage', 'rejected_usage',
+								  'pricing_plans', 'invoice_headers', 'invoice_lines', 'invoice_taxes', 'payments',
+								  'payment_attempts', 'settlement_runs', 'ledger_transfers', 'audit_log', 'outbox',
+								  'document_numbers']
+	LOOP
+		EXECUTE pg_catalog.format('ALTER TABLE billing.%I ENABLE ROW LEVEL SECURITY', tenant);
+		EXECUTE pg_catalog.format('CREATE POLICY house ON billing.%I TO billing_service, billing_admin USING (true)', tenant);
+	END LOOP;
+	FOREACH tenant IN ARRAY ARRAY['customers', 'aggregated_usage', 'invoice_headers', 'invoice_lines', 'invoice_taxes',
+								  'payments', 'ledger_transfers']
+	LOOP
+		EXECUTE pg_catalog.format('CREATE POLICY own ON billing.%I FOR SELECT TO billing_customer'
+			' USING (customer_id OPERATOR(pg_catalog.=) (SELECT billing.current_customer()))', tenant);
+		EXECUTE pg_catalog.format('GRANT SELECT ON billing.%I TO billing_customer', tenant);
+	END LOOP;
+
+	-- a snapshot has no customer: his own are those that his invoices refer to
+	ALTER TABLE billing.pricing_snapshots ENABLE ROW LEVEL SECURITY;
+	CREATE POLICY house ON billing.pricing_snapshots TO billing_service, billing_admin USING (true);
+	CREATE POLICY own ON billing.pricing_snapshots FOR SELECT TO billing_customer USING (EXISTS (
+		SELECT FROM billing.invoice_headers h
+		WHERE h.customer_id OPERATOR(pg_catalog.=) (SELECT billing.current_customer())
+		AND h.snapshot_hash OPERATOR(pg_catalog.=) content_hash));
+	GRANT SELECT ON billing.pricing_snapshots, billing.invoices, billing.ledger_entries, billing.trial_balance,
+		billing.ledger_accounts, billing.meters, billing.tax_rates, billing.error_codes TO billing_customer;
+
+	FOR object IN
+		SELECT c.oid::regclass AS name, c.relkind FROM pg_catalog.pg_class c
+		JOIN pg_catalog.pg_depend d ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::regclass
+			AND d.objid OPERATOR(pg_catalog.=) c.oid AND d.deptype OPERATOR(pg_catalog.=) 'e'
+		JOIN pg_catalog.pg_extension x ON x.oid OPERATOR(pg_catalog.=) d.refobjid
+			AND x.extname OPERATOR(pg_catalog.=) 'billing'
+		WHERE c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'S']::"char"[])
+	LOOP
+		IF object.relkind OPERATOR(pg_catalog.<>) 'S' THEN
+			EXECUTE pg_catalog.format('GRANT SELECT ON %s TO billing_service, billing_admin', object.name);
+			EXECUTE pg_catalog.format('ALTER TABLE %s OWNER TO billing_owner', object.name);
+		END IF;
+	END LOOP;
+	-- sequences of identity columns belong to their tables, the others are named
+	ALTER SEQUENCE billing.usage_events_position_seq OWNER TO billing_owner;
+	ALTER SEQUENCE billing.outbox_position_seq OWNER TO billing_owner;
+
+	FOR object IN
+		SELECT p.oid::regprocedure AS name, p.prokind, p.prosecdef, p.prorettype FROM pg_catalog.pg_proc p
+		JOIN pg_catalog.pg_depend d ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::regclass
+			AND d.objid OPERATOR(pg_catalog.=) p.oid AND d.deptype OPERATOR(pg_catalog.=) 'e'
+		JOIN pg_catalog.pg_extension x ON x.oid OPERATOR(pg_catalog.=) d.refobjid
+			AND x.extname OPERATOR(pg_catalog.=) 'billing'
+	LOOP
+		EXECUTE pg_catalog.format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', object.name);
+		EXECUTE pg_catalog.format('GRANT EXECUTE ON ROUTINE %s TO billing_service, billing_admin', object.name);
+		EXECUTE pg_catalog.format('ALTER ROUTINE %s OWNER TO billing_owner', object.name);
+	END LOOP;
+END;
+$$;
+
+-- what a customer may call for himself
+GRANT EXECUTE ON FUNCTION billing.current_customer(), billing.business_now(), billing.version(),
+	billing.error_registry(), billing.rate(jsonb, numeric), billing.round_money(numeric, text),
+	billing.may_read(text), billing.usage_of(text, text), billing.forecast_usage(text),
+	billing.preview_invoice(text, text, jsonb), billing.snapshot_pricing(text, text),
+	billing.invoice_document(uuid), billing.pay_invoice(uuid, text, uuid, text, jsonb),
+	billing.effective_plan(text, timestamptz), billing.aged_receivables(timestamptz)
+	TO billing_customer;

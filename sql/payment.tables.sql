@@ -1,0 +1,56 @@
+-- Payments and the attempts to capture them.
+
+CREATE TABLE billing.payments (
+	customer_id text COLLATE "C" NOT NULL,
+	payment_id uuid NOT NULL,
+	target_type text NOT NULL,
+	target_id uuid NOT NULL,
+	amount numeric NOT NULL,
+	currency text COLLATE "C" NOT NULL,
+	method text NOT NULL,
+	payment_method_id uuid,
+	provider text NOT NULL,
+	provider_key text COLLATE "C" NOT NULL,
+	provider_reference text,
+	status text NOT NULL,
+	failure_code text,
+	failure_message text,
+	idempotency_key text COLLATE "C",
+	fingerprint bytea,
+	metadata jsonb,
+	created_at timestamptz NOT NULL,
+	completed_at timestamptz,
+	deleted_at timestamptz,
+	deleted_by text,
+	CONSTRAINT payments_pkey PRIMARY KEY (customer_id, payment_id),
+	CONSTRAINT payments_target CHECK (target_type IN ('ORDER', 'INVOICE', 'TOP_UP')),
+	CONSTRAINT payments_method CHECK (method IN ('CARD', 'BANK_TRANSFER', 'WALLET', 'IAP')),
+	CONSTRAINT payments_status CHECK (status IN ('PENDING', 'APPROVED', 'FAILED')),
+	CONSTRAINT payments_completed CHECK ((status = 'PENDING') = (completed_at IS NULL)),
+	CONSTRAINT payments_amount CHECK (amount > 0 AND amount < 'Infinity'),
+	CONSTRAINT payments_deleted CHECK ((deleted_at IS NULL) = (deleted_by IS NULL))
+);
+SELECT pg_catalog.pg_extension_config_dump('billing.payments', '');
+COMMENT ON TABLE billing.payments IS
+'Payments: one intention to capture an amount for an order, an invoice or a top-up, with one key at the provider. APPROVED and FAILED are final.';
+CREATE UNIQUE INDEX payments_pending ON billing.payments (customer_id, target_id) WHERE status = 'PENDING';
+CREATE UNIQUE INDEX payments_key ON billing.payments (customer_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
+CREATE INDEX payments_by_target ON billing.payments (customer_id, target_id);
+CREATE INDEX payments_id ON billing.payments (payment_id);
+
+CREATE TABLE billing.payment_attempts (
+	customer_id text COLLATE "C" NOT NULL,
+	payment_id uuid NOT NULL,
+	attempt_no int NOT NULL,
+	status text NOT NULL,
+	provider_reference text,
+	failure_code text,
+	failure_message text,
+	sent_at timestamptz NOT NULL,
+	finished_at timestamptz,
+	CONSTRAINT payment_attempts_pkey PRIMARY KEY (customer_id, payment_id, attempt_no),
+	CONSTRAINT payment_attempts_status CHECK (status IN ('SENT', 'APPROVED', 'DECLINED', 'UNKNOWN'))
+);
+SELECT pg_catalog.pg_extension_config_dump('billing.payment_attempts', '');
+COMMENT ON TABLE billing.payment_attempts IS
+'Calls to the payment provider: SENT until it has answered, UNKNOWN when its answer is not known.';

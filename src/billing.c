@@ -1,0 +1,40 @@
+/*
+ * billing.c
+ *	  The front door: called once when the library is loaded. Nothing else.
+ */
+#include "postgres.h"
+
+#include "core/actor.h"
+#include "core/clock.h"
+#include "core/compat.h"
+#include "core/known.h"
+#include "domain/customer/customer.h"
+#include "domain/metering/metering.h"
+#include "domain/settlement/settlement.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+
+BILLING_MODULE_MAGIC;
+
+void _PG_init(void);
+
+void
+_PG_init(void)
+{
+	clock_init();
+	actor_init();
+	known_init();
+	customer_init();
+	metering_init();
+	settlement_init();
+	MarkGUCPrefixReserved("billing");
+}
+
+/* billing.version() -> text */
+PG_FUNCTION_INFO_V1(billing_version);
+Datum
+billing_version(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(BILLING_VERSION));
+}

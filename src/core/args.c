@@ -1,0 +1,113 @@
+/*
+ * args.c
+ *	  Checking the arguments of entry points.
+ *
+ * Every refusal is INVALID_ARGUMENT and names the argument. Texts are taken as they are: no
+ * trimming, no folding of case. Lengths are in characters.
+ */
+#include "postgres.h"
+
+#include "core/args.h"
+#include "core/errors.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+
+static bool
+text_is_blank(const char *value)
+{
+	while (*value == ' ' || (*value >= '\t' && *value <= '\r'))
+		value++;
+	return *value == '\0';
+}
+
+void
+text_check(const char *value, const char *name, int max)
+{
+	int length;
+
+	if (value == NULL)
+		billing_error(INVALID_ARGUMENT, errmsg("%s must not be null", name));
+	if (text_is_blank(value))
+		billing_error(INVALID_ARGUMENT, errmsg("%s must not be blank", name));
+	length = (int) strlen(value);
+	if (length > max && (length = pg_mbstrlen(value)) > max)
+		billing_error(INVALID_ARGUMENT, errmsg("%s is too long", name),
+					  errdetail("It has %d characters, at most %d are allowed.", length, max));
+}
+
+char *
+arg_text_required(FunctionCallInfo fcinfo, int number, const char *name, int max)
+{
+	char *value = PG_ARGISNULL(number) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(number));
+
+	text_check(value, name, max);
+	return value;
+}
+
+char *
+arg_text_optional(FunctionCallInfo fcinfo, int number, const char *name, int max)
+{
+	return PG_ARGISNULL(number) ? NULL : arg_text_required(fcinfo, number, name, max);
+}
+
+Datum
+arg_required(FunctionCallInfo fcinfo, int number, const char *name)
+{
+	if (PG_ARGISNULL(number))
+		billing_error(INVALID_ARGUMENT, errmsg("%s must not be null", name));
+	return PG_GETARG_DATUM(number);
+}
+
+/* A timestamp that is given and finite. */
+TimestampTz
+arg_time_required(FunctionCallInfo fcinfo, int number, const char *name)
+{
+	TimestampTz value = DatumGetTimestampTz(arg_required(fcinfo, number, name));
+
+	if (TIMESTAMP_NOT_FINITE(value))
+		billing_error(INVALID_ARGUMENT, errmsg("%s must be finite", name));
+	return value;
+}
+
+/* The text of a JSON object, or NULL. */
+char *
+arg_json_optional(FunctionCallInfo fcinfo, int number, const char *name, int max_bytes)
+{
+	Jsonb *document;
+	char *text;
+
+	if (PG_ARGISNULL(number))
+		return NULL;
+	document = PG_GETARG_JSONB_P(number);
+	if (!JB_ROOT_IS_OBJECT(document))
+		billing_error(MALFORMED_DOCUMENT, errmsg("%s must be a JSON object", name));
+	text = JsonbToCString(NULL, &document->root, VARSIZE(document));
+	if (strlen(text) > (size_t) max_bytes)
+		billing_error(LIMIT_EXCEEDED, errmsg("%s is too large", name),
+					  errdetail("It has %zu bytes, at most %d are allowed.", strlen(text),
+								max_bytes));
+	return text;
+}
+
+/* One of `choices` (ended by NULL), or NULL. */
+char *
+arg_choice_optional(FunctionCallInfo fcinfo, int number, const char *name,
+					const char *const *choices)
+{
+	StringInfoData list;
+	char *value = PG_ARGISNULL(number) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(number));
+
+	if (value == NULL)
+		return NULL;
+	initStringInfo(&list);
+	for (int i = 0; choices[i] != NULL; i++)
+	{
+		if (strcmp(value, choices[i]) == 0)
+			return value;
+		appendStringInfo(&list, "%s%s", i > 0 ? ", " : "", choices[i]);
+	}
+	billing_error(INVALID_ARGUMENT, errmsg("%s is not one of the allowed values", name),
+				  errdetail("The value is \"%s\".", value), errhint("Allowed are %s.", list.data));
+	return NULL; /* not reached */
+}

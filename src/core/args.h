@@ -1,0 +1,30 @@
+/*
+ * args.h
+ *	  Checking the arguments of entry points: null, empty, too long, out of range.
+ */
+#ifndef BILLING_ARGS_H
+#define BILLING_ARGS_H
+
+#include "fmgr.h"
+#include "utils/timestamp.h"
+
+#define MAX_CUSTOMER_ID 64
+#define MAX_EVENT_ID 128
+#define MAX_RESOURCE_TYPE 64
+#define MAX_IDEMPOTENCY_KEY 128
+#define MAX_NAME 64
+#define MAX_LONG_NAME 256
+#define MAX_REASON 512
+#define MAX_METADATA_BYTES 16384
+
+extern void text_check(const char *value, const char *name, int max);
+extern char *arg_text_required(FunctionCallInfo fcinfo, int number, const char *name, int max);
+extern char *arg_text_optional(FunctionCallInfo fcinfo, int number, const char *name, int max);
+extern Datum arg_required(FunctionCallInfo fcinfo, int number, const char *name);
+extern TimestampTz arg_time_required(FunctionCallInfo fcinfo, int number, const char *name);
+extern char *
+arg_json_optional(FunctionCallInfo fcinfo, int number, const char *name, int max_bytes);
+extern char *arg_choice_optional(FunctionCallInfo fcinfo, int number, const char *name,
+								 const char *const *choices);
+
+#endif

@@ -1,0 +1,21 @@
+/*
+ * audit.h
+ *	  Appending to the audit log, in the transaction of what it records.
+ */
+#ifndef BILLING_AUDIT_H
+#define BILLING_AUDIT_H
+
+typedef struct AuditEntry
+{
+	const char *customer_id; /* NULL: the house */
+	const char *action;
+	const char *target_type;
+	const char *target_id;
+	const char *before; /* a JSON object, NULL at creation */
+	const char *after;  /* a JSON object, NULL at deletion */
+	const char *reason;
+} AuditEntry;
+
+extern void audit_append(const AuditEntry *entries, int count);
+
+#endif

@@ -1,0 +1,21 @@
+/*
+ * customer.h
+ *	  Customers: the tenants, what they were told at registration, and their making at first write.
+ */
+#ifndef BILLING_CUSTOMER_H
+#define BILLING_CUSTOMER_H
+
+extern void customer_init(void);
+
+/* Makes the customer with the defaults unless he exists; CUSTOMER_NOT_FOUND when that is off. */
+extern void customer_ensure(const char *customer_id);
+
+extern void customer_make(const char *customer_id);
+
+/* Raises CUSTOMER_NOT_FOUND unless he exists. */
+extern void customer_require(const char *customer_id);
+
+/* The zone of the house: the row of billing_settings, else UTC. */
+extern char *house_time_zone(void);
+
+#endif

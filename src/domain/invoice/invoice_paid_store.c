@@ -1,0 +1,129 @@
+/*
+ * invoice_paid_store.c
+ *	  Booking what was paid on invoices.
+ *
+ * The ledger is posted by who captured the money; here the invoice, its event and its audit.
+ * Locks: the invoices, in the order of the given rows.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "core/audit.h"
+#include "core/batch.h"
+#include "core/clock.h"
+#include "core/errors.h"
+#include "core/ids.h"
+#include "core/json.h"
+#include "core/outbox.h"
+#include "domain/invoice/invoice_state.h"
+#include "utils/timestamp.h"
+
+static Stmt pay_invoices = {
+	.name = "pay_invoices",
+	.sql = "UPDATE billing.invoice_headers h SET amount_paid = h.amount_paid + p.amount,"
+		   " status = CASE WHEN h.amount_due = p.amount THEN 'PAID' ELSE h.status END,"
+		   " paid_at = CASE WHEN h.amount_due = p.amount THEN $4 ELSE h.paid_at END"
+		   " FROM unnest($1, $2, $3) p(customer_id, invoice_id, amount)"
+		   " WHERE h.customer_id = p.customer_id AND h.invoice_id = p.invoice_id"
+		   " AND h.status IN ('ISSUED', 'OVERDUE')"
+		   " RETURNING h.invoice_id, h.number::text AS number, h.status",
+	.expect = SPI_OK_UPDATE_RETURNING,
+	.nargs = 4,
+	.argtypes = {TEXTARRAYOID, UUIDARRAYOID, NUMERICARRAYOID, TIMESTAMPTZOID},
+	.by_index = true,
+};
+
+static const InvoicePayment *
+payment_of(const InvoicePayment *payments, int count, Datum invoice_id)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (memcmp(DatumGetUUIDP(payments[i].invoice_id), DatumGetUUIDP(invoice_id), UUID_LEN) == 0)
+			return &payments[i];
+	}
+	Ensure(false, "an invoice was paid that was not asked for");
+	return NULL; /* not reached */
+}
+
+static char *
+paid_json(const InvoicePayment *payment, const char *invoice_id, const char *number)
+{
+	JsonWriter json;
+
+	json_init(&json);
+	json_open(&json, '{');
+	json_key(&json, "invoiceId");
+	json_string(&json, invoice_id);
+	json_key(&json, "number");
+	json_string(&json, number);
+	json_key(&json, "customerId");
+	json_string(&json, payment->customer_id);
+	json_key(&json, "amount");
+	json_money(&json, payment->amount);
+	json_key(&json, "currency");
+	json_string(&json, payment->amount.currency->code);
+	json_key(&json, "paymentId");
+	json_string(&json, payment->payment_id);
+	json_key(&json, "occurredAt");
+	json_timestamp(&json, clock_now());
+	json_close(&json, '}');
+	return json.text.data;
+}
+
+static Rows
+headers_pay(const InvoicePayment *payments, int count)
+{
+	static const Oid types[] = {TEXTOID, UUIDOID, NUMERICOID};
+	Batch *batch = batch_new(types, lengthof(types));
+	StmtArgs args = {0};
+
+	for (int i = 0; i < count; i++)
+	{
+		batch_row(batch);
+		batch_text(batch, payments[i].customer_id);
+		batch_datum(batch, payments[i].invoice_id);
+		batch_money(batch, payments[i].amount);
+	}
+	batch_args(batch, &args);
+	arg_datum(&args, TimestampTzGetDatum(clock_now()));
+	return stmt_run(&pay_invoices, &args);
+}
+
+void
+invoices_paid(const InvoicePayment *payments, int count)
+{
+	OutboxEvent *events = palloc0(sizeof(OutboxEvent) * Max(count, 1));
+	AuditEntry *entries = palloc0(sizeof(AuditEntry) * Max(count, 1));
+	Rows rows;
+	int n = 0;
+	bool isnull;
+
+	if (count == 0)
+		return;
+	rows = headers_pay(payments, count);
+	Ensure(rows.count == (uint64) count, "%d invoices to pay, " UINT64_FORMAT " were payable",
+		   count, rows.count);
+	while (row_next(&rows))
+	{
+		Datum id = row_datum(&rows, "invoice_id", UUIDOID, &isnull);
+		const InvoicePayment *payment = payment_of(payments, count, id);
+		char *json;
+
+		if (invoice_status_of(row_text(&rows, "status")) != INVOICE_PAID)
+			continue;
+		json = paid_json(payment, id_text(id), row_text(&rows, "number"));
+		events[n].aggregate_type = "Invoice";
+		events[n].aggregate_id = id_text(id);
+		events[n].type = "InvoicePaid";
+		events[n].customer_id = payment->customer_id;
+		events[n].payload = json;
+		entries[n].customer_id = payment->customer_id;
+		entries[n].action = "INVOICE_PAID";
+		entries[n].target_type = "Invoice";
+		entries[n].target_id = events[n].aggregate_id;
+		entries[n].after = json;
+		n++;
+	}
+	outbox_append(events, n);
+	audit_append(entries, n);
+}

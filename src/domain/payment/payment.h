@@ -1,0 +1,58 @@
+/*
+ * payment.h
+ *	  Capturing money for invoices through a provider.
+ */
+#ifndef BILLING_PAYMENT_H
+#define BILLING_PAYMENT_H
+
+#include "core/money.h"
+
+#define PAYMENT_MAX_FAILURE_CODE 64
+#define PAYMENT_MAX_FAILURE_MESSAGE 2048
+
+/* What a provider answers. Only an explicit decline is a failure. */
+typedef enum ProviderOutcome
+{
+	PROVIDER_APPROVED,
+	PROVIDER_DECLINED,
+	PROVIDER_UNKNOWN,
+} ProviderOutcome;
+
+typedef struct ProviderAnswer
+{
+	ProviderOutcome outcome;
+	const char *reference;    /* of an approval */
+	const char *failure_code; /* of a decline */
+	const char *failure_message;
+} ProviderAnswer;
+
+typedef struct Payment
+{
+	const char *customer_id;
+	const char *target_type; /* INVOICE */
+	Datum target_id;
+	Money amount;
+	const char *method;
+	const char *idempotency_key; /* of the caller, or NULL */
+	Datum fingerprint;           /* bytea, 0 without a key */
+	const char *metadata;
+	Datum payment_id;      /* given by payments_capture() */
+	ProviderAnswer answer; /* given by payments_capture() */
+} Payment;
+
+/* A way to reach the outside; the mock answers in process. */
+typedef struct PaymentProvider
+{
+	const char *name;
+	ProviderAnswer (*authorize)(const Payment *payment);
+} PaymentProvider;
+
+extern const PaymentProvider mock_provider;
+
+/*
+ * Captures payments of invoices through the mock provider, in the transaction: rows, attempts, postings, events,
+ * audit, and the invoices that are paid by them. Needs spi_begin() and the invoices locked.
+ */
+extern void payments_capture(Payment *payments, int count);
+
+#endif

@@ -1,0 +1,315 @@
+/*
+ * settle_load_store.c
+ *	  What settlement knows of its customers before it rates them, set by set.
+ *
+ * The months with new usage are read before the usage itself: a fold that commits in between
+ * raises their count of changes, so that they are looked at again. Locks nothing.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "core/args.h"
+#include "core/errors.h"
+#include "core/numeric.h"
+#include "core/spi.h"
+#include "domain/settlement/settlement.h"
+#include "utils/builtins.h"
+
+static Stmt select_customers = {
+	.name = "settle_customers",
+	.sql =
+		"SELECT c.customer_id, c.currency, c.currency_fixed_at IS NOT NULL AS currency_fixed, c.time_zone, c.tax_code, c.net_days,"
+		" c.collection = 'AUTOMATIC' AS automatic,"
+		" pg_catalog.jsonb_build_object('customerId', c.customer_id, 'name', c.name,"
+		" 'legalName', c.legal_name, 'taxId', c.tax_id, 'email', c.email, 'address', c.address,"
+		" 'country', c.country)::text AS snapshot"
+		" FROM billing.customers c WHERE c.customer_id = ANY ($1)",
+	.expect = SPI_OK_SELECT,
+	.nargs = 1,
+	.argtypes = {TEXTARRAYOID},
+	.by_index = true,
+};
+
+static Stmt select_invoices = {
+	.name = "settle_invoices",
+	.sql = "SELECT h.customer_id, h.invoice_id::text AS invoice_id, h.status <> 'CANCELLED' AS live"
+		   " FROM billing.invoice_headers h WHERE h.customer_id = ANY ($1) AND h.period = $2"
+		   " AND (h.status <> 'CANCELLED' OR h.rebilled) ORDER BY h.cancelled_at",
+	.expect = SPI_OK_SELECT,
+	.nargs = 2,
+	.argtypes = {TEXTARRAYOID, TEXTOID},
+	.by_index = true,
+};
+
+static Stmt select_dirty = {
+	.name = "settle_dirty",
+	.sql =
+		"SELECT u.customer_id, u.month, u.changes, true AS marked FROM billing.unbilled_usage u"
+		" WHERE u.customer_id = ANY ($1) AND u.month <= $2"
+		" UNION ALL SELECT DISTINCT c.customer_id,"
+		" pg_catalog.date_trunc('month', t.occurred_at AT TIME ZONE c.time_zone)::date, 0::bigint, false"
+		" FROM billing.customers c CROSS JOIN LATERAL billing.usage_tail(c.customer_id) t"
+		" WHERE c.customer_id = ANY ($1)"
+		" AND (t.occurred_at AT TIME ZONE c.time_zone)::date < ($2 + interval '1 month')::date",
+	.expect = SPI_OK_SELECT,
+	.nargs = 2,
+	.argtypes = {TEXTARRAYOID, DATEOID},
+	.by_index = true,
+};
+
+static Stmt select_usage = {
+	.name = "settle_usage",
+	.sql = "SELECT u.customer_id, u.month, u.resource_type, u.quantity, u.event_count"
+		   " FROM billing.usage_by_month($1, $2, $3) u"
+		   " ORDER BY u.customer_id, u.month, u.resource_type",
+	.expect = SPI_OK_SELECT,
+	.nargs = 3,
+	.argtypes = {TEXTARRAYOID, DATEOID, DATEOID},
+	.by_index = true,
+};
+
+static Stmt select_billed = {
+	.name = "settle_billed",
+	.sql =
+		"SELECT l.customer_id, l.service_period, l.code, pg_catalog.sum(l.quantity) AS quantity,"
+		" pg_catalog.sum(l.net) AS net"
+		" FROM billing.invoice_lines l JOIN billing.invoice_headers h"
+		" ON h.customer_id = l.customer_id AND h.invoice_id = l.invoice_id AND NOT h.rebilled"
+		" WHERE l.customer_id = ANY ($1) AND l.service_period = ANY ($2) AND l.kind <> 'ADJUSTMENT'"
+		" GROUP BY l.customer_id, l.service_period, l.code",
+	.expect = SPI_OK_SELECT,
+	.nargs = 2,
+	.argtypes = {TEXTARRAYOID, TEXTARRAYOID},
+	.by_index = true,
+};
+
+static Stmt select_carried = {
+	.name = "settle_carried",
+	.sql = "SELECT l.customer_id, pg_catalog.sum(l.net) AS net"
+		   " FROM billing.invoice_lines l JOIN billing.invoice_headers h"
+		   " ON h.customer_id = l.customer_id AND h.invoice_id = l.invoice_id AND NOT h.rebilled"
+		   " WHERE l.customer_id = ANY ($1) AND l.kind = 'ADJUSTMENT' AND l.code = 'CARRY'"
+		   " GROUP BY l.customer_id",
+	.expect = SPI_OK_SELECT,
+	.nargs = 1,
+	.argtypes = {TEXTARRAYOID},
+	.by_index = true,
+};
+
+static int
+item_compare(const void *key, const void *item)
+{
+	return strcmp((const char *) key, ((const SettleItem *) item)->customer_id);
+}
+
+static SettleItem *
+item_of(Settlement *settlement, Rows *rows)
+{
+	char *customer_id = row_text(rows, "customer_id");
+	SettleItem *item = bsearch(customer_id, settlement->items, settlement->count,
+							   sizeof(SettleItem), item_compare);
+
+	Ensure(item != NULL, "customer \"%s\" was not asked for", customer_id);
+	pfree(customer_id);
+	return item;
+}
+
+static void
+arg_customers(StmtArgs *args, const Settlement *settlement)
+{
+	char **ids = palloc(sizeof(char *) * settlement->count);
+
+	for (int i = 0; i < settlement->count; i++)
+		ids[i] = unconstify(char *, settlement->items[i].customer_id);
+	arg_text_array(args, ids, settlement->count);
+}
+
+static Decimal
+row_decimal(Rows *rows, const char *column)
+{
+	bool isnull;
+
+	return numeric_require_decimal(row_datum(rows, column, NUMERICOID, &isnull), column);
+}
+
+static Period
+row_month(Rows *rows, const char *column)
+{
+	bool isnull;
+
+	return period_of_day(DatumGetDateADT(row_datum(rows, column, DATEOID, &isnull)));
+}
+
+static void
+load_customers(Settlement *settlement)
+{
+	StmtArgs args = {0};
+	Rows rows;
+
+	arg_customers(&args, settlement);
+	rows = stmt_run(&select_customers, &args);
+	while (row_next(&rows))
+	{
+		SettleItem *item = item_of(settlement, &rows);
+		char *currency = row_text_or_null(&rows, "currency");
+
+		item->found = true;
+		item->currency = currency != NULL ? currency_require(currency) : NULL;
+		item->currency_fixed = row_bool(&rows, "currency_fixed");
+		item->time_zone = row_text(&rows, "time_zone");
+		item->tax_code = row_text_or_null(&rows, "tax_code");
+		item->net_days = row_int32(&rows, "net_days");
+		item->automatic = row_bool(&rows, "automatic");
+		item->snapshot = row_text(&rows, "snapshot");
+		item->bounds = period_bounds(settlement->period, item->time_zone);
+	}
+}
+
+static void
+load_invoices(Settlement *settlement)
+{
+	StmtArgs args = {0};
+	char period[PERIOD_TEXT_SIZE];
+	Rows rows;
+
+	arg_customers(&args, settlement);
+	arg_text(&args, period_print(settlement->period, period));
+	rows = stmt_run(&select_invoices, &args);
+	while (row_next(&rows))
+	{
+		SettleItem *item = item_of(settlement, &rows);
+
+		if (row_bool(&rows, "live"))
+			item->invoice_id = row_text(&rows, "invoice_id");
+		else
+			item->replaces_invoice_id = row_text(&rows, "invoice_id");
+	}
+}
+
+/* Answers the first month that has to be read. */
+static Period
+load_dirty(Settlement *settlement)
+{
+	Period first = settlement->period;
+	StmtArgs args = {0};
+	Rows rows;
+
+	arg_customers(&args, settlement);
+	arg_datum(&args, DateADTGetDatum(period_first_day(settlement->period)));
+	rows = stmt_run(&select_dirty, &args);
+	while (row_next(&rows))
+	{
+		SettleItem *item = item_of(settlement, &rows);
+		SettleDirty *dirty = palloc(sizeof(SettleDirty));
+
+		dirty->month = row_month(&rows, "month");
+		dirty->changes = row_int64(&rows, "changes");
+		dirty->marked = row_bool(&rows, "marked");
+		item->dirty = lappend(item->dirty, dirty);
+		if (period_compare(dirty->month, first) < 0)
+			first = dirty->month;
+	}
+	return first;
+}
+
+static void
+load_usage(Settlement *settlement, Period first)
+{
+	StmtArgs args = {0};
+	Rows rows;
+
+	arg_customers(&args, settlement);
+	arg_datum(&args, DateADTGetDatum(period_first_day(first)));
+	arg_datum(&args, DateADTGetDatum(period_first_day(period_next(settlement->period))));
+	rows = stmt_run(&select_usage, &args);
+	while (row_next(&rows))
+	{
+		SettleItem *item = item_of(settlement, &rows);
+		SettleUsage *usage = palloc(sizeof(SettleUsage));
+
+		usage->month = row_month(&rows, "month");
+		usage->resource_type = row_text(&rows, "resource_type");
+		usage->quantity = row_decimal(&rows, "quantity");
+		usage->events = row_int64(&rows, "event_count");
+		item->usage = lappend(item->usage, usage);
+	}
+}
+
+static void
+load_billed(Settlement *settlement, Period first)
+{
+	StmtArgs args = {0};
+	List *months = NIL;
+	char **texts;
+	Rows rows;
+
+	for (Period month = first; period_compare(month, settlement->period) <= 0;
+		 month = period_next(month))
+		months = lappend(months, period_print(month, palloc(PERIOD_TEXT_SIZE)));
+	texts = palloc(sizeof(char *) * list_length(months));
+	for (int i = 0; i < list_length(months); i++)
+		texts[i] = list_nth(months, i);
+	arg_customers(&args, settlement);
+	arg_text_array(&args, texts, list_length(months));
+	rows = stmt_run(&select_billed, &args);
+	while (row_next(&rows))
+	{
+		SettleItem *item = item_of(settlement, &rows);
+		SettleBilled *billed = palloc(sizeof(SettleBilled));
+
+		billed->month = period_parse(row_text(&rows, "service_period"));
+		billed->code = row_text(&rows, "code");
+		billed->quantity = row_decimal(&rows, "quantity");
+		billed->net = row_decimal(&rows, "net");
+		item->billed = lappend(item->billed, billed);
+	}
+}
+
+static void
+load_carried(Settlement *settlement)
+{
+	StmtArgs args = {0};
+	Rows rows;
+
+	arg_customers(&args, settlement);
+	rows = stmt_run(&select_carried, &args);
+	while (row_next(&rows))
+		item_of(settlement, &rows)->carried = row_decimal(&rows, "net");
+}
+
+/* Reads all that rating needs. Needs spi_begin(), and for a real settlement the locks. */
+void
+settlement_load(Settlement *settlement)
+{
+	Period first;
+
+	load_customers(settlement);
+	load_invoices(settlement);
+	first = load_dirty(settlement);
+	load_usage(settlement, first);
+	load_billed(settlement, first);
+	load_carried(settlement);
+}
+
+static int
+text_compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+Settlement *
+settlement_new(Period period, char **customer_ids, int count)
+{
+	Settlement *settlement = palloc0(sizeof(Settlement));
+
+	settlement->period = period;
+	settlement->count = count;
+	settlement->items = palloc0(sizeof(SettleItem) * Max(count, 1));
+	qsort(customer_ids, count, sizeof(char *), text_compare);
+	for (int i = 0; i < count; i++)
+	{
+		settlement->items[i].customer_id = customer_ids[i];
+		settlement->items[i].carried = decimal_zero();
+	}
+	return settlement;
+}

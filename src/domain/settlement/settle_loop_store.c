@@ -1,0 +1,162 @@
+/*
+ * settle_loop_store.c
+ *	  The loop over a month's queue: one transaction a chunk.
+ *
+ * Needs a non-atomic SPI connection. Nothing of a chunk outlives its commit but the key of its
+ * last customer, so a session that dies loses at most the chunk that it was in.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "core/errors.h"
+#include "core/spi.h"
+#include "domain/settlement/settle_loop.h"
+#include "domain/settlement/settlement.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#define MAX_PASSES (SETTLE_MAX_ATTEMPTS + 1)
+
+static Stmt fold = {
+	.name = "loop_fold",
+	.sql = "SELECT billing.aggregate_usage()",
+	.expect = SPI_OK_SELECT,
+};
+
+static Stmt open_job = {
+	.name = "loop_open",
+	.sql = "SELECT billing.settlement_open($1, $2) AS job",
+	.expect = SPI_OK_SELECT,
+	.nargs = 2,
+	.argtypes = {TEXTOID, INT4OID},
+};
+
+static Stmt close_job = {
+	.name = "loop_close",
+	.sql = "SELECT billing.settlement_close($1)",
+	.expect = SPI_OK_SELECT,
+	.nargs = 1,
+	.argtypes = {TEXTOID},
+};
+
+static Stmt next_chunk = {
+	.name = "loop_chunk",
+	.sql = "SELECT c.last, c.claimed, c.redo FROM billing.settlement_chunk($1, $2, $3) c",
+	.expect = SPI_OK_SELECT,
+	.nargs = 3,
+	.argtypes = {TEXTOID, TEXTOID, INT4OID},
+};
+
+typedef struct Chunk
+{
+	char *last; /* NULL: nothing was claimed */
+	int claimed;
+	bool redo;
+} Chunk;
+
+/* One chunk in a transaction of its own; the key is copied to a context that outlives it. */
+static Chunk
+chunk_run(const char *period, const char *after, int size)
+{
+	StmtArgs args = {0};
+	Chunk chunk = {0};
+	Rows rows;
+	char *last;
+
+	CHECK_FOR_INTERRUPTS();
+	arg_text(&args, period);
+	arg_text(&args, after);
+	arg_datum(&args, Int32GetDatum(size));
+	rows = stmt_run(&next_chunk, &args);
+	Ensure(row_next(&rows), "no answer of a chunk");
+	last = row_text_or_null(&rows, "last");
+	chunk.claimed = row_int32(&rows, "claimed");
+	chunk.redo = row_bool(&rows, "redo");
+	if (last != NULL)
+		chunk.last = MemoryContextStrdup(TopMemoryContext, last);
+	SPI_freetuptable(rows.table);
+	SPI_commit();
+	return chunk;
+}
+
+/* Redoes the customers up to `last` one by one. */
+static void
+redo_singly(const char *period, const char *after, const char *last)
+{
+	char *place = MemoryContextStrdup(TopMemoryContext, after);
+
+	for (;;)
+	{
+		Chunk chunk = chunk_run(period, place, 1);
+
+		pfree(place);
+		place = chunk.last;
+		if (place == NULL)
+			return;
+		if (strcmp(place, last) >= 0)
+			break;
+	}
+	pfree(place);
+}
+
+/* One walk over the queue, by key; the number of customers that were claimed. */
+static int64
+walk(const char *period)
+{
+	char *place = MemoryContextStrdup(TopMemoryContext, "");
+	int64 claimed = 0;
+
+	for (;;)
+	{
+		Chunk chunk = chunk_run(period, place, SETTLE_CHUNK);
+
+		if (chunk.last == NULL)
+			break;
+		if (chunk.redo)
+			redo_singly(period, place, chunk.last);
+		pfree(place);
+		place = chunk.last;
+		claimed += chunk.claimed;
+	}
+	pfree(place);
+	return claimed;
+}
+
+void
+settle_loop(const char *period)
+{
+	for (int pass = 0; pass < MAX_PASSES; pass++)
+	{
+		if (walk(period) == 0)
+			return;
+	}
+}
+
+char *
+settle_loop_open(const char *period, int workers)
+{
+	StmtArgs args = {0};
+	Rows rows;
+	char *job;
+
+	stmt_run(&fold, NULL);
+	SPI_commit();
+	arg_text(&args, period);
+	arg_datum(&args, Int32GetDatum(workers));
+	rows = stmt_run(&open_job, &args);
+	Ensure(row_next(&rows), "no job");
+	job = MemoryContextStrdup(TopMemoryContext, row_text(&rows, "job"));
+	SPI_commit();
+	return job;
+}
+
+void
+settle_loop_close(const char *job)
+{
+	StmtArgs args = {0};
+
+	arg_text(&args, job);
+	stmt_run(&close_job, &args);
+	SPI_commit();
+}

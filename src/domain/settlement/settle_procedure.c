@@ -1,0 +1,136 @@
+/*
+ * settle_procedure.c
+ *	  CALL settle_period(): settles a month chunk by chunk, each in a transaction of its own.
+ *
+ * Thin by need: a procedure that commits cannot be SECURITY DEFINER, so all work is in definer
+ * functions. Any number of sessions may run it at once and share the queue; what one leaves when
+ * it ends, the next start goes on with.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "core/args.h"
+#include "core/compat.h"
+#include "core/errors.h"
+#include "core/spi.h"
+#include "domain/settlement/settle_loop.h"
+#include "domain/settlement/settlement.h"
+#include "miscadmin.h"
+#include "postmaster/bgworker.h"
+#include "storage/ipc.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+typedef struct WorkerPool
+{
+	int count;
+	BackgroundWorkerHandle *handles[SETTLE_MAX_WORKERS];
+} WorkerPool;
+
+static void
+workers_stop(int code, Datum arg)
+{
+	WorkerPool *pool = (WorkerPool *) DatumGetPointer(arg);
+
+	for (int i = 0; i < pool->count; i++)
+		TerminateBackgroundWorker(pool->handles[i]);
+}
+
+/* Starts helpers; fewer than asked for when the server has no free slots. */
+static void
+workers_start(WorkerPool *pool, int wanted, const char *period)
+{
+	for (int i = 0; i < wanted; i++)
+	{
+		BackgroundWorker worker = {0};
+		SettleWorkerArgs args = {0};
+
+		worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+		worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+		worker.bgw_restart_time = BGW_NEVER_RESTART;
+		strlcpy(worker.bgw_library_name, "billing", sizeof(worker.bgw_library_name));
+		strlcpy(worker.bgw_function_name, "billing_settle_worker_main", BGW_MAXLEN);
+		snprintf(worker.bgw_name, BGW_MAXLEN, "billing settlement %s", period);
+		strlcpy(worker.bgw_type, "billing settlement", BGW_MAXLEN);
+		worker.bgw_notify_pid = MyProcPid;
+		args.database = MyDatabaseId;
+		args.login = GetSessionUserId();
+		args.role = GetOuterUserId();
+		strlcpy(args.period, period, sizeof(args.period));
+		memcpy(worker.bgw_extra, &args, sizeof(args));
+		if (!RegisterDynamicBackgroundWorker(&worker, &pool->handles[pool->count]))
+		{
+			ereport(NOTICE, errmsg("settling with %d of %d workers", pool->count + 1, wanted + 1),
+					errhint("Increase max_worker_processes to run more."));
+			return;
+		}
+		pool->count++;
+	}
+}
+
+static void
+workers_wait(WorkerPool *pool)
+{
+	for (int i = 0; i < pool->count; i++)
+	{
+		BgwHandleStatus status = WaitForBackgroundWorkerShutdown(pool->handles[i]);
+
+		if (status == BGWH_POSTMASTER_DIED)
+			ereport(FATAL, errcode(ERRCODE_ADMIN_SHUTDOWN),
+					errmsg("postmaster exited during a settlement"));
+	}
+	pool->count = 0;
+}
+
+static int
+workers_argument(FunctionCallInfo fcinfo)
+{
+	int workers = DatumGetInt32(arg_required(fcinfo, 1, "workers"));
+
+	if (workers < 1 || workers > SETTLE_MAX_WORKERS)
+		billing_error(INVALID_ARGUMENT, errmsg("workers is out of range"),
+					  errdetail("The value is %d, allowed are 1 to %d.", workers,
+								SETTLE_MAX_WORKERS));
+	return workers;
+}
+
+static void
+require_top_level(FunctionCallInfo fcinfo)
+{
+	if (!IsA(fcinfo->context, CallContext) || castNode(CallContext, fcinfo->context)->atomic)
+		ereport(ERROR, errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
+				errmsg("settle_period cannot run inside a transaction block"),
+				errdetail("It commits after each chunk of customers."),
+				errhint("CALL it on its own, outside of BEGIN and of functions."));
+}
+
+/* settle_period(period text, workers int) */
+PG_FUNCTION_INFO_V1(billing_settle_period);
+Datum
+billing_settle_period(PG_FUNCTION_ARGS)
+{
+	Period parsed = period_parse(PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	int workers = workers_argument(fcinfo);
+	char period[PERIOD_TEXT_SIZE];
+	WorkerPool *pool = MemoryContextAllocZero(TopMemoryContext, sizeof(WorkerPool));
+	char *job;
+
+	period_print(parsed, period);
+	require_top_level(fcinfo);
+	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
+		Ensure(false, "SPI_connect failed");
+	job = settle_loop_open(period, workers);
+	PG_ENSURE_ERROR_CLEANUP(workers_stop, PointerGetDatum(pool));
+	{
+		workers_start(pool, workers - 1, period);
+		settle_loop(period);
+		workers_wait(pool);
+		settle_loop(period);
+	}
+	PG_END_ENSURE_ERROR_CLEANUP(workers_stop, PointerGetDatum(pool));
+	settle_loop_close(job);
+	spi_end();
+	pfree(pool);
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,296 @@
+/*
+ * settle_write_store.c
+ *	  Locking, issuing, charging and recording the customers of a settlement.
+ *
+ * Locks, in this order: the advisory lock of each (customer, period), by customer; the number
+ * series; rows of settlement_runs (locked by the caller) and unbilled_usage.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "core/batch.h"
+#include "core/clock.h"
+#include "core/errors.h"
+#include "domain/invoice/invoice_state.h"
+#include "domain/invoice/invoice_store.h"
+#include "domain/payment/payment.h"
+#include "domain/settlement/settlement.h"
+#include "mb/pg_wchar.h"
+#include "portability/instr_time.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+
+static Stmt lock_customer_period = {
+	.name = "lock_customer_period",
+	.sql = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended("
+		   "'settlement:' || k.customer_id || ':' || $2, 0)) FROM unnest($1) k(customer_id)",
+	.expect = SPI_OK_SELECT,
+	.nargs = 2,
+	.argtypes = {TEXTARRAYOID, TEXTOID},
+};
+
+static Stmt record_runs = {
+	.name = "record_runs",
+	.sql =
+		"UPDATE billing.settlement_runs s SET status = r.status, invoice_id = r.invoice_id,"
+		" attempts = s.attempts + 1, failure_code = r.failure_code, failure_reason = r.failure_reason,"
+		" started_at = COALESCE(s.started_at, $7), finished_at = CASE WHEN r.status <> 'PENDING' THEN $7 END,"
+		" lock_wait_us = s.lock_wait_us + $8"
+		" FROM unnest($1, $3, $4, $5, $6) r(customer_id, status, invoice_id, failure_code, failure_reason)"
+		" WHERE s.customer_id = r.customer_id AND s.customer_id = ANY ($1) AND s.period = $2",
+	.expect = SPI_OK_UPDATE,
+	.nargs = 8,
+	.argtypes = {TEXTARRAYOID, TEXTOID, TEXTARRAYOID, UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
+				 TIMESTAMPTZOID, INT8OID},
+	.by_index = true,
+};
+
+/* A month that changed since it was read keeps its mark. */
+static Stmt clear_marks = {
+	.name = "clear_marks",
+	.sql =
+		"DELETE FROM billing.unbilled_usage u USING unnest($1, $2, $3) b(customer_id, month, changes)"
+		" WHERE u.customer_id = b.customer_id AND u.customer_id = ANY ($1) AND u.month = b.month"
+		" AND u.changes = b.changes",
+	.expect = SPI_OK_DELETE,
+	.nargs = 3,
+	.argtypes = {TEXTARRAYOID, DATEARRAYOID, INT8ARRAYOID},
+	.by_index = true,
+};
+
+static Stmt fix_currencies = {
+	.name = "fix_currencies",
+	.sql = "UPDATE billing.customers c SET currency = f.currency, currency_fixed_at = $4"
+		   " FROM unnest($1, $2, $3) f(customer_id, currency, seen_currency)"
+		   " WHERE c.customer_id = f.customer_id AND c.customer_id = ANY ($1)"
+		   " AND c.currency IS NOT DISTINCT FROM f.seen_currency AND c.currency_fixed_at IS NULL",
+	.expect = SPI_OK_UPDATE,
+	.nargs = 4,
+	.argtypes = {TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID},
+	.by_index = true,
+};
+
+/* Serialises settlements of the same customer and period, in the order of the customers. */
+void
+settlement_lock(Settlement *settlement)
+{
+	char **ids = palloc(sizeof(char *) * Max(settlement->count, 1));
+	char period[PERIOD_TEXT_SIZE];
+	StmtArgs args = {0};
+	instr_time before;
+	instr_time after;
+
+	for (int i = 0; i < settlement->count; i++)
+		ids[i] = unconstify(char *, settlement->items[i].customer_id);
+	arg_text_array(&args, ids, settlement->count);
+	arg_text(&args, period_print(settlement->period, period));
+	INSTR_TIME_SET_CURRENT(before);
+	stmt_run(&lock_customer_period, &args);
+	INSTR_TIME_SET_CURRENT(after);
+	INSTR_TIME_SUBTRACT(after, before);
+	settlement->lock_wait_us = (int64) INSTR_TIME_GET_MICROSEC(after);
+}
+
+static bool
+is_retriable(int sqlerrcode)
+{
+	int category = ERRCODE_TO_CATEGORY(sqlerrcode);
+
+	return category == ERRCODE_TRANSACTION_ROLLBACK || category == ERRCODE_INSUFFICIENT_RESOURCES ||
+		   sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
+}
+
+/* Records an error on a customer; what is not his own (a cancel, a shutdown) is raised again. */
+void
+settle_item_fail(SettleItem *item, ErrorData *error)
+{
+	char *reason;
+
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+		ReThrowError(error);
+	item->invoice = NULL;
+	item->failure_code = pstrdup(billing_error_name(error->sqlerrcode));
+	reason = error->detail != NULL ? psprintf("%s: %s", error->message, error->detail)
+								   : pstrdup(error->message);
+	reason[pg_mbcliplen(reason, (int) strlen(reason), SETTLE_MAX_REASON)] = '\0';
+	item->failure_reason = reason;
+	item->retriable = is_retriable(error->sqlerrcode);
+	item->error = error;
+}
+
+/* The first invoice fixes the currency of its customer, unless he got another in the meantime. */
+static void
+fix_customer_currencies(SettleItem **items, int count)
+{
+	static const Oid types[] = {TEXTOID, TEXTOID, TEXTOID};
+	Batch *batch = batch_new(types, lengthof(types));
+	StmtArgs args = {0};
+
+	for (int i = 0; i < count; i++)
+	{
+		if (items[i]->currency_fixed)
+			continue;
+		batch_row(batch);
+		batch_text(batch, items[i]->customer_id);
+		batch_text(batch, items[i]->invoice->currency->code);
+		batch_text(batch, items[i]->currency != NULL ? items[i]->currency->code : NULL);
+	}
+	if (batch->rows == 0)
+		return;
+	batch_args(batch, &args);
+	arg_datum(&args, TimestampTzGetDatum(clock_now()));
+	if (stmt_run(&fix_currencies, &args).count != (uint64) batch->rows)
+		billing_retry(errmsg("the currency of a customer changed while he was settled"));
+}
+
+/* Charges customers with automatic collection; what has nothing due is paid without a charge. */
+static void
+charge_items(SettleItem **items, int count)
+{
+	Payment *payments = palloc0(sizeof(Payment) * count);
+	SettleItem **charged = palloc(sizeof(SettleItem *) * count);
+	InvoicePayment *free_of_charge = palloc0(sizeof(InvoicePayment) * count);
+	int payment_count = 0;
+	int free_count = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		Invoice *invoice = items[i]->invoice;
+
+		if (money_is_zero(invoice->total))
+		{
+			free_of_charge[free_count++] =
+				(InvoicePayment){invoice->customer_id, invoice->invoice_id, invoice->total, NULL};
+			items[i]->paid = true;
+		}
+		else if (items[i]->automatic)
+		{
+			charged[payment_count] = items[i];
+			payments[payment_count++] = (Payment){
+				.customer_id = invoice->customer_id,
+				.target_type = "INVOICE",
+				.target_id = invoice->invoice_id,
+				.amount = invoice->total,
+				.method = "CARD",
+			};
+		}
+	}
+	invoices_paid(free_of_charge, free_count);
+	payments_capture(payments, payment_count);
+	for (int i = 0; i < payment_count; i++)
+	{
+		charged[i]->paid = payments[i].answer.outcome == PROVIDER_APPROVED;
+		charged[i]->payment_failure = payments[i].answer.failure_code;
+	}
+}
+
+/* Numbers, writes and charges the composed invoices. Needs spi_begin() and the locks. */
+void
+settlement_issue(Settlement *settlement)
+{
+	Invoice **invoices = palloc(sizeof(Invoice *) * Max(settlement->count, 1));
+	SettleItem **items = palloc(sizeof(SettleItem *) * Max(settlement->count, 1));
+	int count = 0;
+
+	for (int i = 0; i < settlement->count; i++)
+	{
+		SettleItem *item = &settlement->items[i];
+
+		if (item->invoice == NULL)
+			continue;
+		if (money_is_zero(item->invoice->total) && settlement_skips_zero())
+		{
+			item->invoice = NULL;
+			item->skipped = true;
+			continue;
+		}
+		items[count] = item;
+		invoices[count++] = item->invoice;
+	}
+	if (count == 0)
+		return;
+	fix_customer_currencies(items, count);
+	invoices_number(invoices, count);
+	invoices_issue(invoices, count);
+	charge_items(items, count);
+}
+
+static void
+clear_item_marks(Settlement *settlement)
+{
+	static const Oid types[] = {TEXTOID, DATEOID, INT8OID};
+	Batch *batch = batch_new(types, lengthof(types));
+	StmtArgs args = {0};
+
+	for (int i = 0; i < settlement->count; i++)
+	{
+		const SettleItem *item = &settlement->items[i];
+		ListCell *cell;
+
+		/* with a live invoice from before, what came since waits for the next month */
+		if (item->failure_code != NULL || item->skipped || item->invoice_id != NULL)
+			continue;
+		foreach (cell, item->dirty)
+		{
+			const SettleDirty *dirty = lfirst(cell);
+
+			if (!dirty->marked)
+				continue;
+			batch_row(batch);
+			batch_text(batch, item->customer_id);
+			batch_datum(batch, DateADTGetDatum(period_first_day(dirty->month)));
+			batch_datum(batch, Int64GetDatum(dirty->changes));
+		}
+	}
+	if (batch->rows == 0)
+		return;
+	batch_args(batch, &args);
+	stmt_run(&clear_marks, &args);
+}
+
+static Datum
+uuid_of_text(const char *text)
+{
+	return DirectFunctionCall1(uuid_in, CStringGetDatum(text));
+}
+
+static void
+item_to_batches(const SettleItem *item, Batch *batch)
+{
+	batch_row(batch);
+	batch_text(batch, item->failure_code == NULL ? "COMPLETED"
+					  : item->retriable          ? "PENDING"
+												 : "FAILED");
+	if (item->invoice != NULL)
+		batch_datum(batch, item->invoice->invoice_id);
+	else if (item->invoice_id != NULL)
+		batch_datum(batch, uuid_of_text(item->invoice_id));
+	else
+		batch_null(batch);
+	batch_text(batch, item->failure_code);
+	batch_text(batch, item->failure_reason);
+}
+
+/* Writes the outcome of each customer into his run and takes away the marks of billed months. */
+void
+settlement_record(Settlement *settlement)
+{
+	static const Oid types[] = {TEXTOID, UUIDOID, TEXTOID, TEXTOID};
+	Batch *batch = batch_new(types, lengthof(types));
+	char **ids = palloc(sizeof(char *) * Max(settlement->count, 1));
+	char period[PERIOD_TEXT_SIZE];
+	StmtArgs args = {0};
+
+	for (int i = 0; i < settlement->count; i++)
+	{
+		ids[i] = unconstify(char *, settlement->items[i].customer_id);
+		item_to_batches(&settlement->items[i], batch);
+	}
+	clear_item_marks(settlement);
+	arg_text_array(&args, ids, settlement->count);
+	arg_text(&args, period_print(settlement->period, period));
+	batch_args(batch, &args);
+	arg_datum(&args, TimestampTzGetDatum(clock_now()));
+	arg_datum(&args, Int64GetDatum(settlement->lock_wait_us / Max(settlement->count, 1)));
+	stmt_run(&record_runs, &args);
+}
