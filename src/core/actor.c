@@ -61,6 +61,20 @@ actor_init(void)
 	CacheRegisterSyscacheCallback(AUTHOID, role_oids_forget, (Datum) 0);
 }
 
+/* Who logged in. */
+Oid
+actor_login_role(void)
+{
+	return GetSessionUserId();
+}
+
+/* As whom he acts: the role of SET ROLE, else of the log-in. */
+Oid
+actor_role(void)
+{
+	return GetOuterUserId();
+}
+
 static bool
 is_member(Oid member, RoleOid *role)
 {

@@ -13,6 +13,8 @@ typedef struct Actor
 
 extern void actor_init(void);
 extern Actor actor_current(void);
+extern Oid actor_login_role(void);
+extern Oid actor_role(void);
 extern const char *actor_trace_id(void);
 extern char *actor_claimed_customer(void);
 extern void actor_require_customer(const char *customer_id);

@@ -11,14 +11,14 @@
 typedef struct ErrorEntry
 {
 	const char *symbol;
-	int sqlstate;
 	const char *api_code;
-	int http_status;
 	const char *meaning;
+	int sqlstate;
+	int http_status;
 } ErrorEntry;
 
 #define ERROR_ENTRY(symbol, a, b, c, api_code, http_status, meaning)                               \
-	{#symbol, MAKE_SQLSTATE('Z', 'B', a, b, c), api_code, http_status, meaning},
+	{#symbol, api_code, meaning, MAKE_SQLSTATE('Z', 'B', a, b, c), http_status},
 
 static const ErrorEntry entries[] = {BILLING_ERRORS(ERROR_ENTRY)};
 

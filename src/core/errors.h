@@ -69,6 +69,11 @@ enum BillingErrcode
 	ereport(ERROR, errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), __VA_ARGS__,                        \
 			errhint("Retry the transaction."))
 
+/* A procedure that commits was called where it cannot, 2D000. */
+#define billing_top_level(...)                                                                     \
+	ereport(ERROR, errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION), __VA_ARGS__,                  \
+			errhint("CALL it on its own, outside of BEGIN and of functions."))
+
 /* A condition that only a damaged catalog or a defect of ours can break. */
 #define Ensure(condition, ...)                                                                     \
 	do                                                                                             \

@@ -29,6 +29,21 @@ spi_begin(void)
 }
 
 void
+spi_begin_nonatomic(void)
+{
+	int result = SPI_connect_ext(SPI_OPT_NONATOMIC);
+
+	Ensure(result == SPI_OK_CONNECT, "SPI_connect_ext failed: %s", SPI_result_code_string(result));
+}
+
+/* Ends the transaction of a procedure and begins the next; rows and locks are gone. */
+void
+spi_commit(void)
+{
+	SPI_commit();
+}
+
+void
 spi_end(void)
 {
 	int result = SPI_finish();

@@ -17,14 +17,12 @@ typedef struct Stmt
 	bool by_index;  /* planned without sequential scans: see stmt_run() */
 	SPIPlanPtr plan;
 } Stmt;
-
 typedef struct StmtArgs
 {
 	int count;
 	Datum values[STMT_MAX_ARGS];
 	char nulls[STMT_MAX_ARGS];
 } StmtArgs;
-
 typedef struct ArrayArg
 {
 	Datum *values;
@@ -32,18 +30,17 @@ typedef struct ArrayArg
 	int count;
 	Oid type;
 } ArrayArg;
-
 typedef struct Rows
 {
 	SPITupleTable *table;
-	uint64 count;
-	uint64 next;
+	uint64 count, next;
 	HeapTuple tuple;
 } Rows;
 
 extern void spi_begin(void);
+extern void spi_begin_nonatomic(void); /* of a procedure that commits */
+extern void spi_commit(void);
 extern void spi_end(void);
-
 extern void arg_datum(StmtArgs *args, Datum value);
 extern void arg_null(StmtArgs *args);
 extern void arg_text(StmtArgs *args, const char *value);

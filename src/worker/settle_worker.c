@@ -34,8 +34,7 @@ billing_settle_worker_main(Datum argument)
 	StartTransactionCommand();
 	if (args.role != args.login)
 		SetConfigOption("role", GetUserNameFromId(args.role, false), PGC_USERSET, PGC_S_SESSION);
-	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
-		Ensure(false, "SPI_connect failed");
+	spi_begin_nonatomic();
 	pgstat_report_activity(STATE_RUNNING, "billing settlement");
 	settle_loop(args.period);
 	spi_end();

@@ -64,7 +64,7 @@ def check(root, findings):
         for match in INCLUDE.finditer(text):
             line = common.line_of(text, match.start(1))
             included = match.group(1)
-            if ".." in included or (path.parent / included).exists():
+            if ".." in included or ("/" not in included and (path.parent / included).exists()):
                 findings.add(path, line, f'"{included}": write the path from src/')
                 continue
             reason = check_include(own, included, ranks)

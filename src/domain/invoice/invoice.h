@@ -38,12 +38,9 @@ typedef struct Invoice
 	int net_days;
 	PricingSnapshot snapshot;
 	TaxRate tax_rate;
-	int line_count;
-	int line_capacity;
+	int line_count, line_capacity;
 	InvoiceLine *lines;
-	Money net;
-	Money tax;
-	Money total;
+	Money net, tax, total;
 	const char *replaces_invoice_id; /* NULL when it replaces none */
 
 	/* given when it is issued */
@@ -55,11 +52,7 @@ typedef struct Invoice
 } Invoice;
 
 extern void invoice_add_line(Invoice *invoice, const InvoiceLine *line);
-
-/*
- * Completes an invoice whose lines are added: carries a negative sum forward and uses what
- * `carried` has left, then taxes once on the summed net and spreads the tax over the lines.
- */
+/* Completes an invoice whose lines are added; `carried` is what earlier invoices carried forward. */
 extern void invoice_complete(Invoice *invoice, Money carried);
 
 #endif

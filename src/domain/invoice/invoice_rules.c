@@ -91,6 +91,10 @@ invoice_spread_tax(Invoice *invoice)
 		invoice->lines[i].tax = parts[i];
 }
 
+/*
+ * Carries a negative sum forward and uses what `carried` has left, then taxes once on the summed
+ * net and spreads the tax over the lines.
+ */
 void
 invoice_complete(Invoice *invoice, Money carried)
 {

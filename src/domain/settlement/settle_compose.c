@@ -142,6 +142,7 @@ add_charge(SettleItem *item, const MonthPlan *month, const Charge *charge)
 static void
 add_month(SettleItem *item, const MonthPlan *month)
 {
+	Ensure(month->plan != NULL, "a month without a plan is billed");
 	require_priced(item, month->plan, month->month);
 	if (month->plan->currency != item->invoice->currency)
 		billing_error(CURRENCY_MISMATCH,
@@ -177,13 +178,12 @@ bills_month(const SettleItem *item, const MonthPlan *month)
 		   (!month->late && month->plan != NULL && month->plan->own);
 }
 
-static void
-compose_item(Settlement *settlement, SettleItem *item, List *months)
+/* The months that are billed, each with its plan. */
+static List *
+billable_months(const SettleItem *item, List *months)
 {
-	const MonthPlan *own = linitial(months);
-	const PricingPlan *leading = NULL;
+	List *billable = NIL;
 	ListCell *cell;
-	Invoice *invoice = palloc0(sizeof(Invoice));
 
 	foreach (cell, months)
 	{
@@ -195,33 +195,47 @@ compose_item(Settlement *settlement, SettleItem *item, List *months)
 			billing_error(PLAN_NOT_FOUND,
 						  errmsg("no pricing plan for customer \"%s\"", item->customer_id),
 						  errhint("Create one with create_pricing_plan()."));
-		if (leading == NULL)
-			leading = month->plan;
+		billable = lappend(billable, month);
 	}
-	if (leading == NULL)
-		return;
-	item->invoice = invoice;
+	return billable;
+}
+
+/* The prices of the month itself lead, else those of the first month that is billed. */
+static Invoice *
+invoice_begin(const Settlement *settlement, const SettleItem *item, const MonthPlan *own,
+			  const PricingPlan *first)
+{
+	Invoice *invoice = palloc0(sizeof(Invoice));
+	const PricingPlan *leading = own->plan != NULL ? own->plan : first;
+
 	invoice->customer_id = item->customer_id;
 	invoice->customer_snapshot = item->snapshot;
-	invoice->currency = leading->currency;
+	invoice->currency = first->currency;
 	invoice->period = settlement->period;
 	invoice->bounds = item->bounds;
 	invoice->net_days = item->net_days;
 	invoice->replaces_invoice_id = item->replaces_invoice_id;
 	invoice->tax_rate = own->tax_rate;
-	invoice->snapshot =
-		snapshot_make(own->plan != NULL ? own->plan : leading, item->bounds, &own->tax_rate);
-	foreach (cell, months)
-	{
-		MonthPlan *month = lfirst(cell);
+	invoice->snapshot = snapshot_make(leading, item->bounds, &own->tax_rate);
+	return invoice;
+}
 
-		if (bills_month(item, month))
-			add_month(item, month);
-	}
-	if (invoice->line_count == 0)
+static void
+compose_item(Settlement *settlement, SettleItem *item, List *months)
+{
+	List *billable = billable_months(item, months);
+	ListCell *cell;
+
+	if (billable == NIL)
+		return;
+	item->invoice = invoice_begin(settlement, item, linitial(months),
+								  ((const MonthPlan *) linitial(billable))->plan);
+	foreach (cell, billable)
+		add_month(item, lfirst(cell));
+	if (item->invoice->line_count == 0)
 		item->invoice = NULL;
 	else
-		invoice_complete(invoice, money_round(&item->carried, invoice->currency));
+		invoice_complete(item->invoice, money_round(&item->carried, item->invoice->currency));
 }
 
 /* Composes one customer; a failure is recorded on the item. */

@@ -75,8 +75,7 @@ chunk_run(const char *period, const char *after, int size)
 	chunk.redo = row_bool(&rows, "redo");
 	if (last != NULL)
 		chunk.last = MemoryContextStrdup(TopMemoryContext, last);
-	SPI_freetuptable(rows.table);
-	SPI_commit();
+	spi_commit();
 	return chunk;
 }
 
@@ -141,13 +140,13 @@ settle_loop_open(const char *period, int workers)
 	char *job;
 
 	stmt_run(&fold, NULL);
-	SPI_commit();
+	spi_commit();
 	arg_text(&args, period);
 	arg_datum(&args, Int32GetDatum(workers));
 	rows = stmt_run(&open_job, &args);
 	Ensure(row_next(&rows), "no job");
 	job = MemoryContextStrdup(TopMemoryContext, row_text(&rows, "job"));
-	SPI_commit();
+	spi_commit();
 	return job;
 }
 
@@ -158,5 +157,5 @@ settle_loop_close(const char *job)
 
 	arg_text(&args, job);
 	stmt_run(&close_job, &args);
-	SPI_commit();
+	spi_commit();
 }

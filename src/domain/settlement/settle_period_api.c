@@ -1,5 +1,5 @@
 /*
- * settle_procedure.c
+ * settle_period_api.c
  *	  CALL settle_period(): settles a month chunk by chunk, each in a transaction of its own.
  *
  * Thin by need: a procedure that commits cannot be SECURITY DEFINER, so all work is in definer
@@ -10,6 +10,7 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "core/actor.h"
 #include "core/args.h"
 #include "core/compat.h"
 #include "core/errors.h"
@@ -55,8 +56,8 @@ workers_start(WorkerPool *pool, int wanted, const char *period)
 		strlcpy(worker.bgw_type, "billing settlement", BGW_MAXLEN);
 		worker.bgw_notify_pid = MyProcPid;
 		args.database = MyDatabaseId;
-		args.login = GetSessionUserId();
-		args.role = GetOuterUserId();
+		args.login = actor_login_role();
+		args.role = actor_role();
 		strlcpy(args.period, period, sizeof(args.period));
 		memcpy(worker.bgw_extra, &args, sizeof(args));
 		if (!RegisterDynamicBackgroundWorker(&worker, &pool->handles[pool->count]))
@@ -99,10 +100,8 @@ static void
 require_top_level(FunctionCallInfo fcinfo)
 {
 	if (!IsA(fcinfo->context, CallContext) || castNode(CallContext, fcinfo->context)->atomic)
-		ereport(ERROR, errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
-				errmsg("settle_period cannot run inside a transaction block"),
-				errdetail("It commits after each chunk of customers."),
-				errhint("CALL it on its own, outside of BEGIN and of functions."));
+		billing_top_level(errmsg("settle_period cannot run inside a transaction block"),
+						  errdetail("It commits after each chunk of customers."));
 }
 
 /* settle_period(period text, workers int) */
@@ -118,8 +117,7 @@ billing_settle_period(PG_FUNCTION_ARGS)
 
 	period_print(parsed, period);
 	require_top_level(fcinfo);
-	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
-		Ensure(false, "SPI_connect failed");
+	spi_begin_nonatomic();
 	job = settle_loop_open(period, workers);
 	PG_ENSURE_ERROR_CLEANUP(workers_stop, PointerGetDatum(pool));
 	{

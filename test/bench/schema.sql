@@ -1,0 +1,40 @@
+-- The limit: the tables of the extension with the same columns, defaults, checks and indexes.
+
+CREATE SCHEMA bench;
+
+CREATE SEQUENCE bench.position_seq;
+
+CREATE TABLE bench.usage_events (LIKE billing.usage_events INCLUDING ALL) PARTITION BY HASH (customer_id);
+ALTER TABLE bench.usage_events ALTER position SET DEFAULT nextval('bench.position_seq');
+
+DO $$
+BEGIN
+	FOR i IN 0 .. 7 LOOP
+		EXECUTE format('CREATE TABLE bench.usage_events_%1$s PARTITION OF bench.usage_events'
+			' FOR VALUES WITH (MODULUS 8, REMAINDER %1$s)', i);
+	END LOOP;
+END;
+$$;
+
+CREATE TABLE bench.aggregated_usage (LIKE billing.aggregated_usage INCLUDING ALL) WITH (fillfactor = 80);
+
+-- Fails unless a copy has the indexes of its original.
+DO $$
+DECLARE
+	name text;
+	ours text;
+	copy text;
+BEGIN
+	FOREACH name IN ARRAY ARRAY['usage_events', 'aggregated_usage'] LOOP
+		SELECT string_agg(regexp_replace(indexdef, '^.*? (ON ONLY|ON) \S+', ''), '; ' ORDER BY 1)
+			INTO ours FROM (SELECT regexp_replace(indexdef, '^.* USING', 'USING') AS indexdef FROM pg_indexes
+				WHERE schemaname = 'billing' AND tablename = name ORDER BY 1) i;
+		SELECT string_agg(regexp_replace(indexdef, '^.*? (ON ONLY|ON) \S+', ''), '; ' ORDER BY 1)
+			INTO copy FROM (SELECT regexp_replace(indexdef, '^.* USING', 'USING') AS indexdef FROM pg_indexes
+				WHERE schemaname = 'bench' AND tablename = name ORDER BY 1) i;
+		IF ours IS DISTINCT FROM copy THEN
+			RAISE 'the copy of % has other indexes: % and %', name, ours, copy;
+		END IF;
+	END LOOP;
+END;
+$$;
