@@ -1,5 +1,40 @@
 -- Guards, row-level security, ownership and grants. Comes last.
 
+-- The owner comes before any grant: pg_dump compares grants with those that the script left, owner
+-- included, and would write them all into a dump.
+DO $$
+DECLARE
+	member record;
+BEGIN
+	FOR member IN
+		SELECT CASE d.classid WHEN 'pg_catalog.pg_class'::regclass THEN d.objid::regclass::text
+				ELSE d.objid::regprocedure::text END AS name,
+			CASE WHEN d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::regclass THEN 'ROUTINE'
+				WHEN c.relkind OPERATOR(pg_catalog.=) 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind
+		FROM pg_catalog.pg_depend d
+		JOIN pg_catalog.pg_extension x ON x.oid OPERATOR(pg_catalog.=) d.refobjid
+			AND x.extname OPERATOR(pg_catalog.=) 'billing'
+		LEFT JOIN pg_catalog.pg_class c ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::regclass
+			AND c.oid OPERATOR(pg_catalog.=) d.objid
+		WHERE d.deptype OPERATOR(pg_catalog.=) 'e'
+		AND (d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::regclass
+			 OR c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v']::"char"[])
+			 -- sequences of identity columns follow their tables
+			 OR c.oid OPERATOR(pg_catalog.=) ANY (ARRAY['billing.usage_events_position_seq'::regclass,
+				'billing.outbox_position_seq'::regclass]::oid[]))
+		ORDER BY d.objid
+	LOOP
+		EXECUTE pg_catalog.format('ALTER %s %s OWNER TO billing_owner', member.kind, member.name);
+		IF member.kind OPERATOR(pg_catalog.=) 'ROUTINE' THEN
+			EXECUTE pg_catalog.format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', member.name);
+			EXECUTE pg_catalog.format('GRANT EXECUTE ON ROUTINE %s TO billing_service, billing_admin', member.name);
+		ELSIF member.kind OPERATOR(pg_catalog.=) 'TABLE' THEN
+			EXECUTE pg_catalog.format('GRANT SELECT ON %s TO billing_service, billing_admin', member.name);
+		END IF;
+	END LOOP;
+END;
+$$;
+
 DO $$
 DECLARE
 	guarded text;
@@ -12,6 +47,23 @@ BEGIN
 		EXECUTE pg_catalog.format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON billing.%I'
 			' FOR EACH STATEMENT EXECUTE FUNCTION billing.append_only()', guarded);
 		EXECUTE pg_catalog.format('ALTER TABLE billing.%I ENABLE ALWAYS TRIGGER append_only', guarded);
+	END LOOP;
+
+	-- of a partitioned table each part needs its own, since a part can be named directly
+	FOR object IN
+		SELECT c.oid::regclass AS name, c.relname FROM pg_catalog.pg_class c
+		WHERE c.relnamespace OPERATOR(pg_catalog.=) 'billing'::regnamespace
+		AND c.relname OPERATOR(pg_catalog.~) '^(usage_events|outbox)(_[0-9])?$'
+	LOOP
+		IF object.relname OPERATOR(pg_catalog.~) '^usage' THEN
+			EXECUTE pg_catalog.format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON %s'
+				' FOR EACH STATEMENT EXECUTE FUNCTION billing.usage_append_only()', object.name);
+		ELSE
+			-- a slot of the outbox is emptied by TRUNCATE when it rotates
+			EXECUTE pg_catalog.format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON %s'
+				' FOR EACH STATEMENT EXECUTE FUNCTION billing.append_only()', object.name);
+		END IF;
+		EXECUTE pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER append_only', object.name);
 	END LOOP;
 
 	-- members of the house see everything, a customer his own rows
@@ -40,35 +92,6 @@ BEGIN
 		AND h.snapshot_hash OPERATOR(pg_catalog.=) content_hash));
 	GRANT SELECT ON billing.pricing_snapshots, billing.invoices, billing.ledger_entries, billing.trial_balance,
 		billing.ledger_accounts, billing.meters, billing.tax_rates, billing.error_codes TO billing_customer;
-
-	FOR object IN
-		SELECT c.oid::regclass AS name, c.relkind FROM pg_catalog.pg_class c
-		JOIN pg_catalog.pg_depend d ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::regclass
-			AND d.objid OPERATOR(pg_catalog.=) c.oid AND d.deptype OPERATOR(pg_catalog.=) 'e'
-		JOIN pg_catalog.pg_extension x ON x.oid OPERATOR(pg_catalog.=) d.refobjid
-			AND x.extname OPERATOR(pg_catalog.=) 'billing'
-		WHERE c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'S']::"char"[])
-	LOOP
-		IF object.relkind OPERATOR(pg_catalog.<>) 'S' THEN
-			EXECUTE pg_catalog.format('GRANT SELECT ON %s TO billing_service, billing_admin', object.name);
-			EXECUTE pg_catalog.format('ALTER TABLE %s OWNER TO billing_owner', object.name);
-		END IF;
-	END LOOP;
-	-- sequences of identity columns belong to their tables, the others are named
-	ALTER SEQUENCE billing.usage_events_position_seq OWNER TO billing_owner;
-	ALTER SEQUENCE billing.outbox_position_seq OWNER TO billing_owner;
-
-	FOR object IN
-		SELECT p.oid::regprocedure AS name, p.prokind, p.prosecdef, p.prorettype FROM pg_catalog.pg_proc p
-		JOIN pg_catalog.pg_depend d ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::regclass
-			AND d.objid OPERATOR(pg_catalog.=) p.oid AND d.deptype OPERATOR(pg_catalog.=) 'e'
-		JOIN pg_catalog.pg_extension x ON x.oid OPERATOR(pg_catalog.=) d.refobjid
-			AND x.extname OPERATOR(pg_catalog.=) 'billing'
-	LOOP
-		EXECUTE pg_catalog.format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', object.name);
-		EXECUTE pg_catalog.format('GRANT EXECUTE ON ROUTINE %s TO billing_service, billing_admin', object.name);
-		EXECUTE pg_catalog.format('ALTER ROUTINE %s OWNER TO billing_owner', object.name);
-	END LOOP;
 END;
 $$;
 

@@ -79,5 +79,5 @@ billing_append_only(PG_FUNCTION_ARGS)
 						 RelationGetRelationName(trigger->tg_relation)),
 				  errhint("Book a correction as a new row: cancel_invoice() for an invoice, "
 						  "correct_usage() for usage."));
-	PG_RETURN_NULL();
+	PG_RETURN_POINTER(NULL);
 }

@@ -12,6 +12,7 @@
 #include "core/args.h"
 #include "core/digest.h"
 #include "core/errors.h"
+#include "core/idempotency.h"
 #include "core/ids.h"
 #include "core/numeric.h"
 #include "core/spi.h"
@@ -166,7 +167,7 @@ billing_pay_invoice(PG_FUNCTION_ARGS)
 	actor_require_customer(payment.customer_id);
 	arg_text(&key, payment.customer_id);
 	arg_datum(&key, payment.target_id);
-	rows = stmt_run(&lock_invoice, &key);
+	rows = key_meet(&lock_invoice, &key, payment.idempotency_key);
 	Ensure(row_next(&rows), "invoice vanished");
 	if (!payment_replay(&payment, &result))
 	{

@@ -7,12 +7,17 @@
 
 #include "core/period.h"
 
+#define SETTLE_SETTING_SIZE 48 /* bytes of a setting that is handed to a worker */
+
+/* What a worker gets in bgw_extra: how to be who the caller is, at his business time. */
 typedef struct SettleWorkerArgs
 {
 	Oid database;
 	Oid login; /* who the caller logged in as */
 	Oid role;  /* what he acts as */
 	char period[PERIOD_TEXT_SIZE];
+	char now[SETTLE_SETTING_SIZE];  /* billing.now of the caller */
+	char zero[SETTLE_SETTING_SIZE]; /* billing.zero_invoices of the caller */
 } SettleWorkerArgs;
 
 /* Folds, queues everybody with something to bill and opens a job; each in its own transaction. */

@@ -21,6 +21,7 @@
 #include "postmaster/bgworker.h"
 #include "storage/ipc.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 
 typedef struct WorkerPool
@@ -36,6 +37,16 @@ workers_stop(int code, Datum arg)
 
 	for (int i = 0; i < pool->count; i++)
 		TerminateBackgroundWorker(pool->handles[i]);
+}
+
+static void
+setting_copy(const char *name, char *target)
+{
+	const char *value = GetConfigOption(name, false, false);
+
+	if (strlcpy(target, value, SETTLE_SETTING_SIZE) >= SETTLE_SETTING_SIZE)
+		billing_error(INVALID_ARGUMENT, errmsg("setting %s is too long for a worker", name),
+					  errdetail("At most %d bytes can be handed over.", SETTLE_SETTING_SIZE - 1));
 }
 
 /* Starts helpers; fewer than asked for when the server has no free slots. */
@@ -59,6 +70,8 @@ workers_start(WorkerPool *pool, int wanted, const char *period)
 		args.login = actor_login_role();
 		args.role = actor_role();
 		strlcpy(args.period, period, sizeof(args.period));
+		setting_copy("billing.now", args.now);
+		setting_copy("billing.zero_invoices", args.zero);
 		memcpy(worker.bgw_extra, &args, sizeof(args));
 		if (!RegisterDynamicBackgroundWorker(&worker, &pool->handles[pool->count]))
 		{

@@ -2,11 +2,12 @@
  * settle_write_store.c
  *	  Locking, issuing, charging and recording the customers of a settlement.
  *
- * Locks, in this order: the advisory lock of each (customer, period), by customer; the number
+ * Locks, in this order: the advisory lock of each customer, by customer; the number
  * series; rows of settlement_runs (locked by the caller) and unbilled_usage.
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "core/batch.h"
 #include "core/clock.h"
@@ -18,15 +19,28 @@
 #include "mb/pg_wchar.h"
 #include "portability/instr_time.h"
 #include "utils/fmgrprotos.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-static Stmt lock_customer_period = {
-	.name = "lock_customer_period",
+static Stmt lock_customers = {
+	.name = "lock_customers",
 	.sql = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended("
-		   "'settlement:' || k.customer_id || ':' || $2, 0)) FROM unnest($1) k(customer_id)",
+		   "'settlement:' || k.customer_id, 0)) FROM unnest($1) k(customer_id)",
 	.expect = SPI_OK_SELECT,
-	.nargs = 2,
-	.argtypes = {TEXTARRAYOID, TEXTOID},
+	.nargs = 1,
+	.argtypes = {TEXTARRAYOID},
+};
+
+/* Issued and cancelled invoices count differently, so that either shows. */
+static Stmt sum_invoices = {
+	.name = "sum_invoices",
+	.sql =
+		"SELECT COALESCE(pg_catalog.sum(CASE WHEN h.rebilled THEN 1000000 ELSE 1 END), 0)::bigint"
+		" AS invoices FROM billing.invoice_headers h WHERE h.customer_id = ANY ($1)",
+	.expect = SPI_OK_SELECT,
+	.nargs = 1,
+	.argtypes = {TEXTARRAYOID},
+	.read_only = true,
 };
 
 static Stmt record_runs = {
@@ -70,12 +84,49 @@ static Stmt fix_currencies = {
 	.by_index = true,
 };
 
-/* Serialises settlements of the same customer and period, in the order of the customers. */
+static int64
+count_invoices(Settlement *settlement)
+{
+	char **ids = palloc(sizeof(char *) * Max(settlement->count, 1));
+	StmtArgs args = {0};
+	Rows rows;
+
+	for (int i = 0; i < settlement->count; i++)
+		ids[i] = unconstify(char *, settlement->items[i].customer_id);
+	arg_text_array(&args, ids, settlement->count);
+	rows = stmt_run(&sum_invoices, &args);
+	Ensure(row_next(&rows), "no count of invoices");
+	return row_int64(&rows, "invoices");
+}
+
+/*
+ * REPEATABLE READ and SERIALIZABLE callers read as of the start of their transaction, so the lock
+ * alone does not show them what another settlement has committed: they have to begin again.
+ */
+static void
+require_fresh_snapshot(Settlement *settlement)
+{
+	int64 seen;
+	int64 present;
+
+	if (!IsolationUsesXactSnapshot())
+		return;
+	seen = count_invoices(settlement);
+	PushActiveSnapshot(GetLatestSnapshot());
+	present = count_invoices(settlement);
+	PopActiveSnapshot();
+	if (seen != present)
+		billing_retry(errmsg("another settlement of the customer has committed"));
+}
+
+/*
+ * Serialises the settlements of each customer, in the order of the customers. Of whatever period:
+ * a run bills every month up to its own, so two runs for two periods meet in the earlier months.
+ */
 void
 settlement_lock(Settlement *settlement)
 {
 	char **ids = palloc(sizeof(char *) * Max(settlement->count, 1));
-	char period[PERIOD_TEXT_SIZE];
 	StmtArgs args = {0};
 	instr_time before;
 	instr_time after;
@@ -83,12 +134,12 @@ settlement_lock(Settlement *settlement)
 	for (int i = 0; i < settlement->count; i++)
 		ids[i] = unconstify(char *, settlement->items[i].customer_id);
 	arg_text_array(&args, ids, settlement->count);
-	arg_text(&args, period_print(settlement->period, period));
 	INSTR_TIME_SET_CURRENT(before);
-	stmt_run(&lock_customer_period, &args);
+	stmt_run(&lock_customers, &args);
 	INSTR_TIME_SET_CURRENT(after);
 	INSTR_TIME_SUBTRACT(after, before);
 	settlement->lock_wait_us = (int64) INSTR_TIME_GET_MICROSEC(after);
+	require_fresh_snapshot(settlement);
 }
 
 static bool
