@@ -190,7 +190,7 @@ CREATE FUNCTION billing.purge_usage(before timestamptz) RETURNS bigint
 	LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'billing_purge_usage';
 COMMENT ON FUNCTION billing.purge_usage(timestamptz) IS
-'Deletes billed raw events that occurred before a time, at most 10000 a call, and answers how many; call it until 0. The time must be older than billing.usage_max_age. Folded usage stays. For billing_admin. Error: INVALID_ARGUMENT.';
+'Deletes billed raw events of whole days (in the customer''s zone) before a time, at most 10000 a call, and answers how many; call it until 0. The time must be older than billing.usage_max_age. Folded usage stays. For billing_admin. Error: INVALID_ARGUMENT.';
 
 CREATE FUNCTION billing.usage_append_only() RETURNS trigger
 	LANGUAGE c AS 'MODULE_PATHNAME', 'billing_usage_append_only';

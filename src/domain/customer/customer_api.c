@@ -104,6 +104,7 @@ check_zone_change(Rows *old, const char *customer_id, const char *zone)
 	if (strcmp(row_text(old, "time_zone"), zone) == 0)
 		return;
 	arg_datum(&bucket, Int16GetDatum(window_bucket(customer_id)));
+	window_open("usage");
 	stmt_run(&lock_bucket, &bucket);
 	arg_text(&args, customer_id);
 	rows = stmt_run(&has_folded_usage, &args);

@@ -111,12 +111,19 @@ fold_with(Stmt *stmt, const WindowCursor *cursor, int32 era, Datum snapshot)
 	return row_next(&rows) ? row_int64(&rows, "events") : 0;
 }
 
+/* Asked after the snapshot is taken: the meter of an event in the window is frozen by then. */
+static bool
+extremes_in_use(void)
+{
+	Rows rows = stmt_run(&has_extremes, NULL);
+
+	return row_next(&rows) && row_bool(&rows, "found");
+}
+
 int64
 usage_fold(void)
 {
 	int32 era = window_era();
-	Rows rows = stmt_run(&has_extremes, NULL);
-	bool extremes = row_next(&rows) && row_bool(&rows, "found");
 	int64 events = 0;
 
 	window_open(USAGE_CONSUMER);
@@ -132,7 +139,7 @@ usage_fold(void)
 			continue;
 		snapshot = window_take();
 		events += fold_with(&fold_sums, &cursor, era, snapshot);
-		if (extremes)
+		if (extremes_in_use())
 			events += fold_with(&fold_extremes, &cursor, era, snapshot);
 		window_move(USAGE_CONSUMER, &cursor, era, snapshot);
 	}

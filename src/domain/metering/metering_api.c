@@ -1,6 +1,6 @@
 /*
  * metering_api.c
- *	  aggregate_usage(), correct_usage() and purge_usage().
+ *	  aggregate_usage() and correct_usage().
  */
 #include "postgres.h"
 
@@ -34,9 +34,8 @@ billing_aggregate_usage(PG_FUNCTION_ARGS)
 
 static Stmt select_event = {
 	.name = "select_usage_event",
-	.sql =
-		"SELECT e.resource_type, e.quantity::text AS quantity, e.occurred_at::text AS occurred_at,"
-		" e.reverses FROM billing.usage_events e WHERE e.customer_id = $1 AND e.event_id = $2",
+	.sql = "SELECT e.resource_type, e.quantity::text AS quantity, e.occurred_at,"
+		   " e.reverses FROM billing.usage_events e WHERE e.customer_id = $1 AND e.event_id = $2",
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTOID, TEXTOID},
@@ -66,6 +65,29 @@ static Stmt select_reversal = {
 	.argtypes = {TEXTOID, TEXTOID},
 };
 
+static TimestampTz
+event_time(Rows *event)
+{
+	bool isnull;
+
+	return DatumGetTimestampTz(row_datum(event, "occurred_at", TIMESTAMPTZOID, &isnull));
+}
+
+/* An event that is too old to be ingested is too old to be corrected: others of its day may be purged. */
+static void
+require_correctable(Rows *event, const char *event_id)
+{
+	int64 max_age = (int64) usage_max_age_minutes * SECS_PER_MINUTE * USECS_PER_SEC;
+
+	if (row_text_or_null(event, "reverses") != NULL)
+		billing_error(ILLEGAL_STATE, errmsg("usage event \"%s\" is itself a correction", event_id),
+					  errhint("Ingest the usage again under a new event id."));
+	if (event_time(event) < clock_now() - max_age)
+		billing_error(ILLEGAL_STATE,
+					  errmsg("usage event \"%s\" is too old to be corrected", event_id),
+					  errdetail("It is older than billing.usage_max_age."));
+}
+
 static void
 audit_correction(const char *customer_id, const char *event_id, Rows *event, const char *reason)
 {
@@ -85,7 +107,7 @@ audit_correction(const char *customer_id, const char *event_id, Rows *event, con
 	json_key(&before, "quantity");
 	json_raw(&before, row_text(event, "quantity"));
 	json_key(&before, "occurredAt");
-	json_string(&before, row_text(event, "occurred_at"));
+	json_timestamp(&before, event_time(event));
 	json_close(&before, '}');
 	entry.before = before.text.data;
 	audit_append(&entry, 1);
@@ -113,9 +135,7 @@ billing_correct_usage(PG_FUNCTION_ARGS)
 	if (!row_next(&event))
 		billing_error(EVENT_NOT_FOUND, errmsg("usage event \"%s\" does not exist", event_id),
 					  errdetail("Customer \"%s\" has no such event.", customer_id));
-	if (row_text_or_null(&event, "reverses") != NULL)
-		billing_error(ILLEGAL_STATE, errmsg("usage event \"%s\" is itself a correction", event_id),
-					  errhint("Ingest the usage again under a new event id."));
+	require_correctable(&event, event_id);
 	arg_text(&insert, customer_id);
 	arg_text(&insert, event_id);
 	arg_text(&insert, id_text(id_new()));

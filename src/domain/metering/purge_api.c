@@ -3,8 +3,8 @@
  *	  purge_usage(): deletes raw events that are billed and too old to come back.
  *
  * Guarantees: only events older than billing.usage_max_age go, which ingestion refuses, so a
- * purged event id can never be stored again; only events that are folded and whose month has
- * nothing unbilled. Their folded days stay. Everybody else is refused by the trigger below.
+ * purged event id can never be stored again; only whole days in the customer's zone; only events
+ * that are folded and whose month has nothing unbilled. Their folded days stay. Everybody else is refused by the trigger below.
  */
 #include "postgres.h"
 
@@ -30,7 +30,7 @@ static Stmt purge_events = {
 		"WITH old AS (SELECT e.customer_id, e.event_id FROM billing.usage_events e"
 		" JOIN billing.customers c ON c.customer_id = e.customer_id"
 		" JOIN billing.window_cursors w ON w.consumer = 'usage' AND w.bucket = e.bucket"
-		" WHERE e.occurred_at < $1"
+		" WHERE (e.occurred_at AT TIME ZONE c.time_zone)::date < ($1 AT TIME ZONE c.time_zone)::date"
 		" AND (e.era < w.era OR (e.era = w.era AND pg_catalog.pg_visible_in_snapshot(e.xid, w.snapshot)))"
 		" AND NOT EXISTS (SELECT FROM billing.unbilled_usage u WHERE u.customer_id = e.customer_id"
 		" AND u.month = pg_catalog.date_trunc('month', e.occurred_at AT TIME ZONE c.time_zone)::date)"
