@@ -59,13 +59,16 @@ static Stmt record_runs = {
 	.by_index = true,
 };
 
-/* A month that changed since it was read keeps its mark. */
+/* A month that changed since it was read keeps its mark, and so does one that a fold is changing now. */
 static Stmt clear_marks = {
 	.name = "clear_marks",
 	.sql =
-		"DELETE FROM billing.unbilled_usage u USING unnest($1, $2, $3) b(customer_id, month, changes)"
-		" WHERE u.customer_id = b.customer_id AND u.customer_id = ANY ($1) AND u.month = b.month"
-		" AND u.changes = b.changes",
+		"DELETE FROM billing.unbilled_usage u USING ("
+		"SELECT m.customer_id, m.month FROM billing.unbilled_usage m"
+		" JOIN unnest($1, $2, $3) b(customer_id, month, changes)"
+		" ON m.customer_id = b.customer_id AND m.month = b.month AND m.changes = b.changes"
+		" WHERE m.customer_id = ANY ($1) FOR UPDATE OF m SKIP LOCKED) d"
+		" WHERE u.customer_id = d.customer_id AND u.customer_id = ANY ($1) AND u.month = d.month",
 	.expect = SPI_OK_DELETE,
 	.nargs = 3,
 	.argtypes = {TEXTARRAYOID, DATEARRAYOID, INT8ARRAYOID},
