@@ -102,7 +102,6 @@ CREATE TABLE billing.audit_log (
 	reason text,
 	trace_id text,
 	occurred_at timestamptz NOT NULL,
-	CONSTRAINT audit_log_pkey PRIMARY KEY (position),
 	CONSTRAINT audit_log_actor_type CHECK (actor_type IN ('USER', 'OPERATOR', 'SYSTEM', 'EXTERNAL'))
 );
 SELECT pg_catalog.pg_extension_config_dump('billing.audit_log', '');

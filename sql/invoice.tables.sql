@@ -62,8 +62,7 @@ CREATE TABLE billing.invoice_headers (
 	CONSTRAINT invoice_headers_paid CHECK (status <> 'PAID' OR (paid_at IS NOT NULL
 		AND applied_credit + amount_paid + amount_credited = total)),
 	CONSTRAINT invoice_headers_rebilled CHECK (NOT rebilled OR status = 'CANCELLED'),
-	CONSTRAINT invoice_headers_deleted CHECK ((deleted_at IS NULL) = (deleted_by IS NULL)),
-	CONSTRAINT invoice_headers_customer FOREIGN KEY (customer_id) REFERENCES billing.customers (customer_id)
+	CONSTRAINT invoice_headers_deleted CHECK ((deleted_at IS NULL) = (deleted_by IS NULL))
 ) WITH (fillfactor = 90);
 SELECT pg_catalog.pg_extension_config_dump('billing.invoice_headers', '');
 COMMENT ON TABLE billing.invoice_headers IS

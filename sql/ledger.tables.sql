@@ -44,7 +44,7 @@ CREATE TABLE billing.ledger_transfers (
 	actor_id text NOT NULL,
 	trace_id text,
 	CONSTRAINT ledger_transfers_pkey PRIMARY KEY (customer_id, transfer_id),
-	CONSTRAINT ledger_transfers_amount CHECK (amount > 0 AND amount < 'Infinity'),
+	CONSTRAINT ledger_transfers_amount CHECK (amount > '0'::numeric AND amount < 'Infinity'::numeric),
 	CONSTRAINT ledger_transfers_accounts CHECK (debit_account <> credit_account)
 );
 SELECT pg_catalog.pg_extension_config_dump('billing.ledger_transfers', '');

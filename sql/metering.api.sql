@@ -33,15 +33,13 @@ CREATE FUNCTION billing.usage_tail(customer text)
 	LEFT JOIN billing.window_cursors w ON w.consumer = 'usage' AND w.bucket = b.bucket
 	CROSS JOIN LATERAL (
 		SELECT t.resource_type, t.quantity, t.occurred_at, t.position, t.reverses FROM billing.usage_events t
-		WHERE t.customer_id = customer AND t.bucket = b.bucket AND t.era = w.era
-		AND t.xid >= pg_catalog.pg_snapshot_xmax(w.snapshot)
+		WHERE t.customer_id = customer AND t.bucket = b.bucket
+		AND (t.era, t.xid) >= (COALESCE(w.era, 0), COALESCE(pg_catalog.pg_snapshot_xmax(w.snapshot), '1'::xid8))
 		UNION ALL
-		SELECT t.resource_type, t.quantity, t.occurred_at, t.position, t.reverses FROM billing.usage_events t
+		SELECT t.resource_type, t.quantity, t.occurred_at, t.position, t.reverses
+		FROM pg_catalog.pg_snapshot_xip(w.snapshot) x
+		JOIN billing.usage_events t ON t.xid = x
 		WHERE t.customer_id = customer AND t.bucket = b.bucket AND t.era = w.era
-		AND t.xid = ANY (ARRAY(SELECT x FROM pg_catalog.pg_snapshot_xip(w.snapshot) x))
-		UNION ALL
-		SELECT t.resource_type, t.quantity, t.occurred_at, t.position, t.reverses FROM billing.usage_events t
-		WHERE t.customer_id = customer AND t.bucket = b.bucket AND t.era > COALESCE(w.era, 0)
 	) e
 $$;
 COMMENT ON FUNCTION billing.usage_tail(text) IS
@@ -118,9 +116,12 @@ CREATE FUNCTION billing.usage_by_month(customers text[], from_day date, to_day d
 		pg_catalog.sum(d.event_count)::bigint
 	FROM days d JOIN billing.meters m ON m.resource_type = d.resource_type
 	GROUP BY 1, 2, 3, m.aggregation
+	UNION ALL
+	SELECT DISTINCT t.customer_id, pg_catalog.date_trunc('month', t.day)::date, NULL::text, NULL::numeric, NULL::bigint
+	FROM tail t WHERE t.day < to_day
 $$;
 COMMENT ON FUNCTION billing.usage_by_month(text[], date, date) IS
-'Usage of customers by month of their zone, for days from from_day (inclusive) to to_day (exclusive): folded days plus what is not folded yet.';
+'Usage of customers by month of their zone, for days from from_day (inclusive) to to_day (exclusive): folded days plus what is not folded yet. Besides, a row without resource type for each month before to_day that has usage not folded yet, also before from_day.';
 
 CREATE FUNCTION billing.register_meter(resource_type text, unit text, description text, aggregation text DEFAULT 'SUM')
 	RETURNS void LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -136,14 +137,14 @@ COMMENT ON FUNCTION billing.ingest_usage(text, text, text, numeric, timestamptz,
 'Stores one usage event: true stored, false when the customer has the event id already. quantity 0 to 10^15 with at most 12 decimals; occurred_at defaults to now. Errors: INVALID_ARGUMENT, METER_NOT_FOUND, CUSTOMER_NOT_FOUND, LIMIT_EXCEEDED.';
 
 CREATE FUNCTION billing.ingest_usage_batch(events jsonb, OUT accepted bigint, OUT duplicate bigint, OUT rejected bigint)
-	RETURNS record LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	RETURNS record LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
 	AS 'MODULE_PATHNAME', 'billing_ingest_usage_batch';
 COMMENT ON FUNCTION billing.ingest_usage_batch(jsonb) IS
 'Stores an array of at most 10000 events {eventId, customerId, resourceType, quantity, occurredAt, properties}. A bad event goes to rejected_usage and does not stop the others. Errors: INVALID_ARGUMENT, MALFORMED_DOCUMENT, LIMIT_EXCEEDED.';
 
 CREATE FUNCTION billing.ingest_usage_arrays(event_ids text[], customer_ids text[], resource_types text[],
 	quantities numeric[], occurred_at timestamptz[], OUT accepted bigint, OUT duplicate bigint, OUT rejected bigint)
-	RETURNS record LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	RETURNS record LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
 	AS 'MODULE_PATHNAME', 'billing_ingest_usage_arrays';
 COMMENT ON FUNCTION billing.ingest_usage_arrays(text[], text[], text[], numeric[], timestamptz[]) IS
 'Stores events given as arrays of equal length: the fast path for loaders. Counts and refusals as ingest_usage_batch(). Errors: INVALID_ARGUMENT, LIMIT_EXCEEDED.';
@@ -155,7 +156,7 @@ COMMENT ON FUNCTION billing.correct_usage(text, text, text) IS
 'Reverses one event by a new row and answers it; a second call answers the same row. If its month is billed, the next invoice takes the difference back. Errors: EVENT_NOT_FOUND, ILLEGAL_STATE.';
 
 CREATE FUNCTION billing.aggregate_usage() RETURNS bigint
-	LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
 	AS 'MODULE_PATHNAME', 'billing_aggregate_usage';
 COMMENT ON FUNCTION billing.aggregate_usage() IS
 'Folds usage events by day, each exactly once, and answers how many. Safe at any time from any number of sessions; reads never depend on it.';

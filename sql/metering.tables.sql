@@ -31,7 +31,7 @@ CREATE TABLE billing.usage_events (
 	properties jsonb,
 	reverses text COLLATE "C",
 	CONSTRAINT usage_events_pkey PRIMARY KEY (customer_id, event_id),
-	CONSTRAINT usage_events_quantity CHECK (quantity >= 0 AND quantity <= 1000000000000000)
+	CONSTRAINT usage_events_quantity CHECK (quantity >= '0'::numeric AND quantity <= '1000000000000000'::numeric)
 ) PARTITION BY HASH (customer_id);
 COMMENT ON TABLE billing.usage_events IS
 'Usage as it arrived, one row an event; a row that reverses another is a correction. Append-only; settled events may be purged by age.';

@@ -27,7 +27,7 @@ CREATE TABLE billing.payments (
 	CONSTRAINT payments_method CHECK (method IN ('CARD', 'BANK_TRANSFER', 'WALLET', 'IAP')),
 	CONSTRAINT payments_status CHECK (status IN ('PENDING', 'APPROVED', 'FAILED')),
 	CONSTRAINT payments_completed CHECK ((status = 'PENDING') = (completed_at IS NULL)),
-	CONSTRAINT payments_amount CHECK (amount > 0 AND amount < 'Infinity'),
+	CONSTRAINT payments_amount CHECK (amount > '0'::numeric AND amount < 'Infinity'::numeric),
 	CONSTRAINT payments_deleted CHECK ((deleted_at IS NULL) = (deleted_by IS NULL))
 );
 SELECT pg_catalog.pg_extension_config_dump('billing.payments', '');

@@ -1,0 +1,662 @@
+-- The proof: every invariant of the house as a function that counts what breaks it.
+--
+-- A check answers how many rows break its invariant, and up to five of them by table and key. Each reads one
+-- snapshot, writes nothing and takes no lock but ACCESS SHARE, so it runs in production and on a standby.
+-- A damaged value must be told, never raised: nothing stored is cast to a narrower type here.
+
+CREATE FUNCTION billing.verify_trial_balance(since timestamptz)
+	RETURNS TABLE (violations bigint, detail jsonb)
+	LANGUAGE sql STABLE AS $$
+	WITH transfer AS (
+		SELECT t.customer_id, t.transfer_id, t.debit_account, t.credit_account, t.amount, t.currency,
+			t.amount - pg_catalog.trunc(t.amount) AS fraction
+		FROM billing.ledger_transfers t
+		WHERE since IS NULL OR t.posted_at >= since
+	),
+	-- the currencies that the library has accepted: of any other it cannot be asked for the decimals
+	known AS (
+		SELECT c.currency FROM billing.customers c WHERE c.currency IS NOT NULL
+		UNION SELECT p.currency FROM billing.pricing_plans p
+	),
+	bad AS (
+		SELECT pg_catalog.jsonb_build_object('table', 'ledger_transfers', 'customer_id', t.customer_id,
+			'transfer_id', t.transfer_id, 'problem', t.problem) AS violation
+		FROM (
+			SELECT t.customer_id, t.transfer_id,
+				CASE WHEN d.code IS NULL THEN 'unknown debit account'
+					WHEN c.code IS NULL THEN 'unknown credit account'
+					WHEN t.debit_account = t.credit_account THEN 'debit and credit are one account'
+					WHEN NOT (t.amount > 0 AND t.amount < 'Infinity') THEN 'amount is not above 0'
+					WHEN t.fraction <> 0 AND k.currency IS NULL THEN 'unknown currency'
+					WHEN t.fraction <> 0 AND billing.round_money(t.fraction, k.currency) <> t.fraction
+						THEN 'amount has more decimals than its currency' END AS problem
+			FROM transfer t
+			LEFT JOIN billing.ledger_accounts d ON d.code = t.debit_account
+			LEFT JOIN billing.ledger_accounts c ON c.code = t.credit_account
+			LEFT JOIN known k ON k.currency = t.currency
+		) t
+		WHERE t.problem IS NOT NULL
+		UNION ALL
+		SELECT pg_catalog.jsonb_build_object('table', 'ledger_transfers', 'currency', b.currency,
+			'problem', 'debits and credits differ', 'debits', b.debits, 'credits', b.credits)
+		FROM (
+			SELECT e.currency, pg_catalog.sum(e.debit) AS debits, pg_catalog.sum(e.credit) AS credits
+			FROM (SELECT t.currency, t.debit_account AS account, t.amount AS debit, 0::numeric AS credit FROM transfer t
+				UNION ALL SELECT t.currency, t.credit_account, 0, t.amount FROM transfer t) e
+			JOIN billing.ledger_accounts a ON a.code = e.account
+			GROUP BY e.currency
+		) b
+		WHERE b.debits <> b.credits
+	)
+	SELECT pg_catalog.count(*), pg_catalog.jsonb_agg(b.violation) FILTER (WHERE b.n <= 5)
+	FROM (SELECT v.violation, pg_catalog.row_number() OVER () AS n FROM bad v) b
+$$;
+COMMENT ON FUNCTION billing.verify_trial_balance(timestamptz) IS
+'Invariant: per currency the debits and credits of the accounts are equal; a transfer moves an amount above 0, with no more decimals than its currency, between two accounts of the chart. since: by posted_at.';
+
+CREATE FUNCTION billing.verify_receivable(since timestamptz)
+	RETURNS TABLE (violations bigint, detail jsonb)
+	LANGUAGE sql STABLE AS $$
+	WITH ledger AS (
+		SELECT e.customer_id, e.currency, pg_catalog.sum(e.amount) AS balance, pg_catalog.max(e.posted_at) AS at
+		FROM (
+			SELECT t.customer_id, t.currency, t.amount, t.posted_at FROM billing.ledger_transfers t
+			WHERE t.debit_account = 'receivable'
+			UNION ALL
+			SELECT t.customer_id, t.currency, - t.amount, t.posted_at FROM billing.ledger_transfers t
+			WHERE t.credit_account = 'receivable'
+		) e
+		GROUP BY e.customer_id, e.currency
+	),
+	due AS (
+		SELECT h.customer_id, h.currency, pg_catalog.sum(h.amount_due) AS amount, pg_catalog.max(h.issued_at) AS at
+		FROM billing.invoice_headers h
+		WHERE h.status <> 'CANCELLED' AND h.deleted_at IS NULL
+		GROUP BY h.customer_id, h.currency
+	),
+	bad AS (
+		SELECT pg_catalog.jsonb_build_object('table', 'ledger_transfers', 'customer_id', b.customer_id,
+			'currency', b.currency, 'problem', 'receivable is not what is due',
+			'receivable', b.balance, 'due', b.amount) AS violation
+		FROM (
+			SELECT customer_id, currency, COALESCE(l.balance, 0) AS balance, COALESCE(d.amount, 0) AS amount
+			FROM ledger l FULL JOIN due d USING (customer_id, currency)
+			WHERE since IS NULL OR l.at >= since OR d.at >= since
+		) b
+		WHERE b.balance <> b.amount
+	)
+	SELECT pg_catalog.count(*), pg_catalog.jsonb_agg(b.violation) FILTER (WHERE b.n <= 5)
+	FROM (SELECT v.violation, pg_catalog.row_number() OVER () AS n FROM bad v) b
+$$;
+COMMENT ON FUNCTION billing.verify_receivable(timestamptz) IS
+'Invariant: per customer and currency the balance of receivable in the ledger is the sum of what is due on live invoices. since: customers with a posting or an invoice from then on, whole.';
+
+CREATE FUNCTION billing.verify_invoice_totals(since timestamptz)
+	RETURNS TABLE (violations bigint, detail jsonb)
+	LANGUAGE sql STABLE AS $$
+	WITH header AS (
+		SELECT h.customer_id, h.invoice_id, h.number, h.net, h.tax, h.total
+		FROM billing.invoice_headers h
+		WHERE since IS NULL OR h.issued_at >= since
+	),
+	line AS (
+		SELECT l.customer_id, l.invoice_id, pg_catalog.count(*) AS lines, pg_catalog.min(l.line_no) AS first,
+			pg_catalog.max(l.line_no) AS last, pg_catalog.sum(l.line_no) AS numbers, pg_catalog.sum(l.net) AS net,
+			pg_catalog.sum(l.tax) AS tax
+		FROM billing.invoice_lines l
+		GROUP BY l.customer_id, l.invoice_id
+	),
+	tax AS (
+		SELECT t.customer_id, t.invoice_id, pg_catalog.sum(t.tax) AS tax
+		FROM billing.invoice_taxes t
+		GROUP BY t.customer_id, t.invoice_id
+	),
+	-- the net and the tax of each tax code; NONE has no row
+	code AS (
+		SELECT l.customer_id, l.invoice_id, l.tax_code, pg_catalog.sum(l.net) AS net, pg_catalog.sum(l.tax) AS tax
+		FROM billing.invoice_lines l
+		WHERE l.tax_code <> 'NONE'
+		GROUP BY l.customer_id, l.invoice_id, l.tax_code
+	),
+	bad AS (
+		SELECT pg_catalog.jsonb_build_object('table', 'invoice_headers', 'customer_id', b.customer_id,
+			'invoice_id', b.invoice_id, 'number', b.number, 'problem', b.problem) AS violation
+		FROM (
+			SELECT h.customer_id, h.invoice_id, h.number,
+				CASE WHEN l.lines IS NULL THEN 'no lines'
+					WHEN l.first <> 1 OR l.last <> l.lines OR l.numbers <> l.lines * (l.lines + 1) / 2
+						THEN 'line numbers are not 1 to n'
+					WHEN h.net <> l.net THEN 'net is not the sum of the lines'
+					WHEN h.tax <> l.tax THEN 'tax is not the sum of the lines'
+					WHEN h.tax <> COALESCE(t.tax, 0) THEN 'tax is not the sum of invoice_taxes'
+					WHEN h.total <> h.net + h.tax THEN 'total is not net plus tax' END AS problem
+			FROM header h
+			LEFT JOIN line l ON l.customer_id = h.customer_id AND l.invoice_id = h.invoice_id
+			LEFT JOIN tax t ON t.customer_id = h.customer_id AND t.invoice_id = h.invoice_id
+			UNION ALL
+			SELECT h.customer_id, h.invoice_id, h.number, 'invoice_taxes is not the sum of the lines of code ' || k.tax_code
+			FROM (
+				SELECT customer_id, invoice_id, tax_code
+				FROM code c
+				FULL JOIN billing.invoice_taxes t USING (customer_id, invoice_id, tax_code)
+				WHERE c.net IS DISTINCT FROM t.net OR c.tax IS DISTINCT FROM t.tax
+			) k
+			JOIN header h ON h.customer_id = k.customer_id AND h.invoice_id = k.invoice_id
+		) b
+		WHERE b.problem IS NOT NULL
+	)
+	SELECT pg_catalog.count(*), pg_catalog.jsonb_agg(b.violation) FILTER (WHERE b.n <= 5)
+	FROM (SELECT v.violation, pg_catalog.row_number() OVER () AS n FROM bad v) b
+$$;
+COMMENT ON FUNCTION billing.verify_invoice_totals(timestamptz) IS
+'Invariant: an invoice has lines numbered 1 to n; its net and tax are the sums of its lines, per tax code too; its tax is the sum of invoice_taxes (0 when it has none); total = net + tax. since: by issued_at.';
+
+CREATE FUNCTION billing.verify_invoice_postings(since timestamptz)
+	RETURNS TABLE (violations bigint, detail jsonb)
+	LANGUAGE sql STABLE AS $$
+	WITH issued AS (
+		SELECT h.customer_id, h.invoice_id, h.currency, h.issued_at, h.cancelled_at, h.status = 'CANCELLED' AS cancelled,
+			'revenue' AS account, '' AS tax_code, h.net AS amount
+		FROM billing.invoice_headers h
+		WHERE h.status <> 'DRAFT'
+		UNION ALL
+		SELECT h.customer_id, h.invoice_id, h.currency, h.issued_at, h.cancelled_at, h.status = 'CANCELLED',
+			'tax_payable', t.tax_code, t.tax
+		FROM billing.invoice_headers h
+		JOIN billing.invoice_taxes t ON t.customer_id = h.customer_id AND t.invoice_id = h.invoice_id
+		WHERE h.status <> 'DRAFT'
+	),
+	expected AS (
+		SELECT i.customer_id, i.invoice_id::text AS reference_id, 'INVOICE_ISSUED' AS kind,
+			'receivable' AS debit_account, i.account AS credit_account, i.tax_code, i.currency, i.amount, i.issued_at AS at
+		FROM issued i WHERE i.amount <> 0
+		UNION ALL
+		SELECT i.customer_id, i.invoice_id::text, 'INVOICE_CANCELLED', i.account, 'receivable', i.tax_code, i.currency,
+			i.amount, i.cancelled_at
+		FROM issued i WHERE i.cancelled AND i.amount <> 0
+	),
+	posted AS (
+		SELECT t.customer_id, t.reference_id, t.kind, t.debit_account, t.credit_account,
+			COALESCE(t.tax_code, '') AS tax_code, t.currency, pg_catalog.sum(t.amount) AS amount,
+			pg_catalog.count(*) AS transfers, pg_catalog.max(t.posted_at) AS at
+		FROM billing.ledger_transfers t
+		WHERE t.reference_type = 'INVOICE' AND t.kind IN ('INVOICE_ISSUED', 'INVOICE_CANCELLED')
+		GROUP BY 1, 2, 3, 4, 5, 6, 7
+	),
+	bad AS (
+		SELECT pg_catalog.jsonb_build_object('table', 'ledger_transfers', 'customer_id', b.customer_id,
+			'reference_id', b.reference_id, 'kind', b.kind, 'debit_account', b.debit_account,
+			'credit_account', b.credit_account, 'tax_code', b.tax_code, 'currency', b.currency,
+			'problem', CASE WHEN b.posted IS NULL THEN 'not posted'
+				WHEN b.invoiced IS NULL THEN 'posted, but not on the invoice'
+				WHEN b.posted <> b.invoiced THEN 'amount is not that of the invoice'
+				ELSE 'posted more than once' END) AS violation
+		FROM (
+			SELECT customer_id, reference_id, kind, debit_account, credit_account, tax_code, currency,
+				p.amount AS posted, e.amount AS invoiced, p.transfers
+			FROM expected e
+			FULL JOIN posted p
+				USING (customer_id, reference_id, kind, debit_account, credit_account, tax_code, currency)
+			WHERE since IS NULL OR e.at >= since OR p.at >= since
+		) b
+		WHERE b.posted IS DISTINCT FROM b.invoiced OR b.transfers <> 1
+	)
+	SELECT pg_catalog.count(*), pg_catalog.jsonb_agg(b.violation) FILTER (WHERE b.n <= 5)
+	FROM (SELECT v.violation, pg_catalog.row_number() OVER () AS n FROM bad v) b
+$$;
+COMMENT ON FUNCTION billing.verify_invoice_postings(timestamptz) IS
+'Invariant: an issued invoice has one transfer of its net from receivable to revenue and one of its tax per tax code to tax_payable (none of 0); a CANCELLED one has the exact reversals; nobody else has any. since: by issued_at, cancelled_at and posted_at.';
+
+CREATE FUNCTION billing.verify_invoice_payments(since timestamptz)
+	RETURNS TABLE (violations bigint, detail jsonb)
+	LANGUAGE sql STABLE AS $$
+	WITH payment AS (
+		SELECT p.customer_id, p.payment_id, p.target_id, p.amount, p.currency, p.status, p.created_at
+		FROM billing.payments p
+		WHERE p.target_type = 'INVOICE'
+	),
+	capture AS (
+		SELECT t.customer_id, t.reference_id, pg_catalog.count(*) AS transfers, pg_catalog.sum(t.amount) AS amount,
+			pg_catalog.min(t.currency) AS currency,
+			pg_catalog.bool_and(t.debit_account = 'gateway_clearing' AND t.credit_account = 'receivable') AS accounts,
+			pg_catalog.max(t.posted_at) AS at
+		FROM billing.ledger_transfers t
+		WHERE t.reference_type = 'PAYMENT' AND t.kind = 'PAYMENT_CAPTURED'
+		GROUP BY t.customer_id, t.reference_id
+	),
+	attempt AS (
+		SELECT a.customer_id, a.payment_id, pg_catalog.count(*) FILTER (WHERE a.status = 'APPROVED') AS approved
+		FROM billing.payment_attempts a
+		GROUP BY a.customer_id, a.payment_id
+	),
+	paid AS (
+		SELECT p.customer_id, p.target_id, pg_catalog.sum(p.amount) FILTER (WHERE p.status = 'APPROVED') AS amount,
+			pg_catalog.min(p.currency) AS lowest, pg_catalog.max(p.currency) AS highest
+		FROM payment p
+		GROUP BY p.customer_id, p.target_id
+	),
+	bad AS (
+		SELECT pg_catalog.jsonb_build_object('table', 'invoice_headers', 'customer_id', b.customer_id,
+			'invoice_id', b.invoice_id, 'number', b.number, 'problem', b.problem) AS violation
+		FROM (
+			SELECT h.customer_id, h.invoice_id, h.number,
+				CASE WHEN h.amount_paid <> COALESCE(p.amount, 0) THEN 'amount_paid is not the sum of its payments'
+					WHEN p.lowest <> h.currency OR p.highest <> h.currency THEN 'paid in another currency'
+					WHEN h.status IN ('DRAFT', 'CANCELLED') THEN NULL
+					WHEN h.status = 'PAID' AND h.amount_due <> 0 THEN 'PAID, but something is due'
+					WHEN h.status <> 'PAID' AND h.amount_due = 0 THEN 'nothing is due, but not PAID'
+					WHEN (h.status = 'PAID') <> (h.paid_at IS NOT NULL) THEN 'status and paid_at disagree' END AS problem
+			FROM billing.invoice_headers h
+			LEFT JOIN paid p ON p.customer_id = h.customer_id AND p.target_id = h.invoice_id
+			WHERE since IS NULL OR h.issued_at >= since OR h.paid_at >= since
+		) b
+		WHERE b.problem IS NOT NULL
+		UNION ALL
+		SELECT pg_catalog.jsonb_build_object('table', 'payments', 'customer_id', b.customer_id,
+			'payment_id', b.payment_id, 'problem', b.problem)
+		FROM (
+			SELECT p.customer_id, p.payment_id,
+				CASE WHEN p.status = 'APPROVED' AND c.transfers IS NULL THEN 'captured, but not posted'
+					WHEN p.status <> 'APPROVED' AND c.transfers IS NOT NULL THEN 'posted, but not captured'
+					WHEN c.transfers <> 1 THEN 'posted more than once'
+					WHEN c.amount <> p.amount OR c.currency <> p.currency THEN 'posted with another amount'
+					WHEN NOT c.accounts THEN 'posted to another account'
+					WHEN COALESCE(a.approved, 0) <> CASE p.status WHEN 'APPROVED' THEN 1 ELSE 0 END
+						THEN 'its attempts do not agree with it' END AS problem
+			FROM payment p
+			LEFT JOIN capture c ON c.customer_id = p.customer_id AND c.reference_id = p.payment_id::text
+			LEFT JOIN attempt a ON a.customer_id = p.customer_id AND a.payment_id = p.payment_id
+			WHERE since IS NULL OR p.created_at >= since
+		) b
+		WHERE b.problem IS NOT NULL
+		UNION ALL
+		SELECT pg_catalog.jsonb_build_object('table', 'ledger_transfers', 'customer_id', c.customer_id,
+			'reference_id', c.reference_id, 'problem', 'captured for a payment that does not exist')
+		FROM capture c
+		WHERE (since IS NULL OR c.at >= since)
+		AND NOT EXISTS (SELECT FROM billing.payments p
+			WHERE p.customer_id = c.customer_id AND p.payment_id::text = c.reference_id)
+	)
+	SELECT pg_catalog.count(*), pg_catalog.jsonb_agg(b.violation) FILTER (WHERE b.n <= 5)
+	FROM (SELECT v.violation, pg_catalog.row_number() OVER () AS n FROM bad v) b
+$$;
+COMMENT ON FUNCTION billing.verify_invoice_payments(timestamptz) IS
+'Invariant: amount_paid is the sum of the APPROVED payments of the invoice; of an APPROVED payment exactly one transfer from gateway_clearing to receivable is posted and one attempt is APPROVED, of any other none; a live invoice is PAID if and only if nothing is due. since: by issued_at, paid_at, created_at and posted_at.';
+
+CREATE FUNCTION billing.verify_document_numbers(since timestamptz)
+	RETURNS TABLE (violations bigint, detail jsonb)
+	LANGUAGE sql STABLE AS $$
+	WITH number AS (
+		SELECT n.series, n.year, n.number, n.document_id, n.customer_id, n.issued_on,
+			n.number - pg_catalog.lag(n.number, 1, 0::bigint) OVER (PARTITION BY n.series, n.year ORDER BY n.number) AS step,
+			pg_catalog.lag(n.issued_on) OVER (PARTITION BY n.series ORDER BY n.year, n.number) AS issued_before
+		FROM billing.document_numbers n
+	),
+	last AS (
+		SELECT DISTINCT ON (n.series) n.series, n.year, n.number, n.issued_on
+		FROM billing.document_numbers n
+		ORDER BY n.series, n.year DESC, n.number DESC
+	),
+	bad AS (
+		SELECT pg_catalog.jsonb_build_object('table', 'document_numbers', 'series', b.series, 'year', b.year,
+			'number', b.number, 'problem', b.problem) AS violation
+		FROM (
+			SELECT n.series, n.year, n.number,
+				CASE WHEN n.step = 0 THEN 'duplicate number'
+					WHEN n.step <> 1 THEN 'gap before the number'
+					WHEN n.issued_on < n.issued_before THEN 'issued before the number below it'
+					WHEN pg_catalog.date_part('year', n.issued_on) <> n.year THEN 'issued in another year'
+					END AS problem
+			FROM number n
+			-- a day earlier: issue dates are those of the house's zone
+			WHERE since IS NULL OR n.issued_on >= (since AT TIME ZONE 'UTC')::date - 1
+		) b
+		WHERE b.problem IS NOT NULL
+		UNION ALL
+		SELECT pg_catalog.jsonb_build_object('table', 'document_series', 'series', COALESCE(s.series, l.series),
+			'problem', 'the counter is not at the last number')
+		FROM billing.document_series s
+		FULL JOIN last l ON l.series = s.series
+		WHERE (s.year, s.last_number, s.last_issued_on) IS DISTINCT FROM (l.year, l.number, l.issued_on)
+		UNION ALL
+		SELECT pg_catalog.jsonb_build_object('table', b.holder, 'customer_id', b.customer_id, 'invoice_id', b.invoice_id,
+			'number', b.number, 'problem', b.problem)
+		FROM (
+			SELECT CASE WHEN h.invoice_id IS NULL THEN 'document_numbers' ELSE 'invoice_headers' END AS holder,
+				COALESCE(h.customer_id, n.customer_id) AS customer_id,
+				COALESCE(h.invoice_id, n.document_id) AS invoice_id, COALESCE(h.number, n.text) AS number,
+				CASE WHEN h.invoice_id IS NULL THEN 'the document of the number does not exist'
+					WHEN n.document_id IS NULL THEN 'the number is not registered'
+					WHEN h.number <> n.text THEN 'the number is not the registered one'
+					WHEN h.issued_on <> n.issued_on THEN 'issued_on is not the registered one' END AS problem
+			FROM (SELECT h.customer_id, h.invoice_id, h.number, h.issued_on, h.issued_at FROM billing.invoice_headers h
+				WHERE h.status <> 'DRAFT') h
+			FULL JOIN (
+				SELECT n.customer_id, n.document_id, n.issued_on,
+					n.series || '-' || pg_catalog.lpad(n.year::text, 4, '0') || '-' || pg_catalog.lpad(n.number::text,
+						GREATEST(6, pg_catalog.length(n.number::text)), '0') AS text
+				FROM billing.document_numbers n
+				WHERE n.series = 'INV'
+			) n ON n.customer_id = h.customer_id AND n.document_id = h.invoice_id
+			WHERE since IS NULL OR h.issued_at >= since OR n.issued_on >= (since AT TIME ZONE 'UTC')::date - 1
+		) b
+		WHERE b.problem IS NOT NULL
+	)
+	SELECT pg_catalog.count(*), pg_catalog.jsonb_agg(b.violation) FILTER (WHERE b.n <= 5)
+	FROM (SELECT v.violation, pg_catalog.row_number() OVER () AS n FROM bad v) b
+$$;
+COMMENT ON FUNCTION billing.verify_document_numbers(timestamptz) IS
+'Invariant: in each series and year the numbers are 1 to n, and no issue date is before that of a lower number; the counter of the series stands at its last number; every number of series INV has its invoice and every invoice its number (INV-YYYY-NNNNNN) and issue date. since: by issue date.';
+
+CREATE FUNCTION billing.verify_live_invoices(since timestamptz)
+	RETURNS TABLE (violations bigint, detail jsonb)
+	LANGUAGE sql STABLE AS $$
+	WITH bad AS (
+		SELECT pg_catalog.jsonb_build_object('table', 'invoice_headers', 'customer_id', h.customer_id,
+			'period', h.period, 'currency', h.currency, 'problem', 'more than one live invoice',
+			'live', pg_catalog.count(*) FILTER (WHERE h.status <> 'CANCELLED')) AS violation
+		-- without WHERE on purpose: it must not be answered by the index that it checks
+		FROM billing.invoice_headers h
+		GROUP BY h.customer_id, h.period, h.currency
+		HAVING pg_catalog.count(*) FILTER (WHERE h.status <> 'CANCELLED') > 1
+		AND (since IS NULL OR pg_catalog.max(h.issued_at) >= since)
+	)
+	SELECT pg_catalog.count(*), pg_catalog.jsonb_agg(b.violation) FILTER (WHERE b.n <= 5)
+	FROM (SELECT v.violation, pg_catalog.row_number() OVER () AS n FROM bad v) b
+$$;
+COMMENT ON FUNCTION billing.verify_live_invoices(timestamptz) IS
+'Invariant: at most one invoice that is not CANCELLED per customer, period and currency, in the table itself, whatever its unique index says. since: by issued_at.';
+
+CREATE FUNCTION billing.verify_folded_usage(since timestamptz)
+	RETURNS TABLE (violations bigint, detail jsonb)
+	LANGUAGE sql STABLE AS $$
+	-- the first day, in the zone of the customer, of which no raw event can be purged
+	WITH scope AS (
+		SELECT c.customer_id, c.time_zone, d.first_day,
+			-- a day earlier: where clocks change at midnight, a day has no single start
+			d.first_day::timestamp AT TIME ZONE c.time_zone - interval '1 day' AS first_at
+		FROM billing.customers c
+		CROSS JOIN LATERAL (SELECT GREATEST((since AT TIME ZONE c.time_zone)::date,
+			((billing.business_now() - COALESCE(pg_catalog.current_setting('billing.usage_max_age', true), '400d')::interval)
+				AT TIME ZONE c.time_zone)::date + 1) AS first_day) d
+	),
+	-- what the stored snapshot of the fold has consumed
+	event AS NOT MATERIALIZED (
+		SELECT e.customer_id, (e.occurred_at AT TIME ZONE s.time_zone)::date AS day, e.resource_type, m.aggregation,
+			e.event_id, e.quantity, e.occurred_at, e.position, e.reverses
+		FROM billing.usage_events e
+		JOIN scope s ON s.customer_id = e.customer_id
+		JOIN billing.meter_definitions m ON m.resource_type = e.resource_type
+		JOIN billing.window_cursors w ON w.consumer = 'usage' AND w.bucket = e.bucket
+		WHERE e.occurred_at >= s.first_at
+		AND (e.era < w.era OR (e.era = w.era AND pg_catalog.pg_visible_in_snapshot(e.xid, w.snapshot)))
+	),
+	extreme AS (
+		SELECT e.customer_id, e.day, e.resource_type, e.aggregation, e.quantity, e.occurred_at, e.position,
+			e.reverses IS NULL AND r.reverses IS NULL AS live
+		FROM event e
+		LEFT JOIN event r ON r.customer_id = e.customer_id AND r.reverses = e.event_id
+		WHERE e.aggregation IN ('MAX', 'LAST')
+	),
+	fold AS (
+		SELECT e.customer_id, e.day, e.resource_type,
+			CASE e.aggregation WHEN 'SUM'
+				THEN pg_catalog.sum(CASE WHEN e.reverses IS NULL THEN e.quantity ELSE - e.quantity END)
+				ELSE pg_catalog.sum(CASE WHEN e.reverses IS NULL THEN 1 ELSE -1 END) END AS quantity,
+			pg_catalog.sum(CASE WHEN e.reverses IS NULL THEN 1 ELSE -1 END) AS event_count,
+			NULL::timestamptz AS last_at, NULL::bigint AS last_position
+		FROM event e
+		WHERE e.aggregation IN ('SUM', 'COUNT')
+		GROUP BY e.customer_id, e.day, e.resource_type, e.aggregation
+		UNION ALL
+		SELECT e.customer_id, e.day, e.resource_type, COALESCE(pg_catalog.max(e.quantity) FILTER (WHERE e.live), 0),
+			pg_catalog.count(*) FILTER (WHERE e.live), NULL, NULL
+		FROM extreme e
+		WHERE e.aggregation = 'MAX'
+		GROUP BY e.customer_id, e.day, e.resource_type
+		UNION ALL
+		SELECT e.customer_id, e.day, e.resource_type,
+			COALESCE((pg_catalog.array_agg(e.quantity ORDER BY e.occurred_at DESC, e.position DESC)
+				FILTER (WHERE e.live))[1], 0),
+			pg_catalog.count(*) FILTER (WHERE e.live), pg_catalog.max(e.occurred_at) FILTER (WHERE e.live),
+			(pg_catalog.array_agg(e.position ORDER BY e.occurred_at DESC, e.position DESC) FILTER (WHERE e.live))[1]
+		FROM extreme e
+		WHERE e.aggregation = 'LAST'
+		GROUP BY e.customer_id, e.day, e.resource_type
+	),
+	bad AS (
+		SELECT pg_catalog.jsonb_build_object('table', 'aggregated_usage', 'customer_id', b.customer_id, 'day', b.day,
+			'resource_type', b.resource_type, 'problem', b.problem, 'stored', b.stored, 'events', b.folded) AS violation
+		FROM (
+			SELECT customer_id, day, resource_type, a.quantity AS stored, f.quantity AS folded,
+				CASE WHEN a.quantity IS NULL THEN 'folded events have no row'
+					WHEN f.quantity IS NULL THEN 'no folded events'
+					WHEN a.quantity <> f.quantity THEN 'quantity is not the fold of its events'
+					WHEN a.event_count <> f.event_count THEN 'event_count is not that of its events'
+					WHEN (a.last_at, a.last_position) IS DISTINCT FROM (f.last_at, f.last_position)
+						THEN 'last event is not that of its events' END AS problem
+			FROM billing.aggregated_usage a
+			FULL JOIN fold f USING (customer_id, day, resource_type)
+		) b
+		LEFT JOIN scope s ON s.customer_id = b.customer_id
+		WHERE b.problem IS NOT NULL AND (s.customer_id IS NULL OR b.day >= s.first_day)
+	)
+	SELECT pg_catalog.count(*), pg_catalog.jsonb_agg(b.violation) FILTER (WHERE b.n <= 5)
+	FROM (SELECT v.violation, pg_catalog.row_number() OVER () AS n FROM bad v) b
+$$;
+COMMENT ON FUNCTION billing.verify_folded_usage(timestamptz) IS
+'Invariant: a day of aggregated_usage is the fold, by the aggregation of its meter, of exactly the events that the stored snapshot of its bucket has consumed, without those reversed. Only days younger than billing.usage_max_age, of which purge_usage() takes nothing; do not raise that setting above the age of what was purged. since: by day, in the zone of the customer.';
+
+CREATE FUNCTION billing.verify_settled_usage(since timestamptz)
+	RETURNS TABLE (violations bigint, detail jsonb)
+	LANGUAGE sql STABLE AS $$
+	WITH used AS (
+		SELECT a.customer_id, pg_catalog.date_trunc('month', a.day::timestamp) AS month, a.resource_type,
+			CASE m.aggregation WHEN 'MAX' THEN pg_catalog.max(a.quantity) ELSE pg_catalog.sum(a.quantity) END AS quantity
+		FROM billing.aggregated_usage a
+		JOIN billing.meter_definitions m ON m.resource_type = a.resource_type AND m.aggregation <> 'LAST'
+		GROUP BY 1, 2, 3, m.aggregation
+		UNION ALL
+		(SELECT DISTINCT ON (1, 2, 3) a.customer_id, pg_catalog.date_trunc('month', a.day::timestamp) AS month,
+			a.resource_type, a.quantity
+		FROM billing.aggregated_usage a
+		JOIN billing.meter_definitions m ON m.resource_type = a.resource_type AND m.aggregation = 'LAST'
+		WHERE a.last_at IS NOT NULL
+		ORDER BY 1, 2, 3, a.last_at DESC, a.last_position DESC)
+	),
+	billed AS (
+		SELECT l.customer_id, l.service_period AS period, l.resource_type, pg_catalog.sum(l.quantity) AS quantity
+		FROM billing.invoice_lines l
+		JOIN billing.invoice_headers h ON h.customer_id = l.customer_id AND h.invoice_id = l.invoice_id AND NOT h.rebilled
+		WHERE l.kind IN ('USAGE', 'LATE_USAGE') AND l.resource_type IS NOT NULL
+		GROUP BY l.customer_id, l.service_period, l.resource_type
+	),
+	suspect AS MATERIALIZED (
+		SELECT b.customer_id, b.period, b.resource_type, b.used, b.billed
+		FROM (
+			SELECT customer_id, period, resource_type, COALESCE(u.quantity, 0) AS used, COALESCE(l.quantity, 0) AS billed
+			FROM (SELECT u.customer_id, pg_catalog.to_char(u.month, 'YYYY-MM') AS period, u.resource_type, u.quantity
+				FROM used u) u
+			FULL JOIN billed l USING (customer_id, period, resource_type)
+			WHERE since IS NULL OR period >= pg_catalog.to_char(since AT TIME ZONE 'UTC' - interval '1 day', 'YYYY-MM')
+		) b
+		LEFT JOIN billing.unbilled_usage u
+			ON u.customer_id = b.customer_id AND pg_catalog.to_char(u.month::timestamp, 'YYYY-MM') = b.period
+		WHERE b.used <> b.billed AND u.customer_id IS NULL
+	),
+	bad AS (
+		SELECT pg_catalog.jsonb_build_object('table', 'invoice_lines', 'customer_id', s.customer_id,
+			'service_period', s.period, 'resource_type', s.resource_type, 'billed', s.billed, 'used', s.used,
+			'problem', 'billed usage is not the folded usage, and the month is not marked as unbilled') AS violation
+		FROM suspect s
+		-- a month with events that are not folded yet is marked when they are
+		WHERE NOT EXISTS (
+			SELECT FROM billing.usage_tail(s.customer_id) e
+			JOIN billing.customers c ON c.customer_id = s.customer_id
+			WHERE pg_catalog.to_char(e.occurred_at AT TIME ZONE c.time_zone, 'YYYY-MM') = s.period)
+	)
+	SELECT pg_catalog.count(*), pg_catalog.jsonb_agg(b.violation) FILTER (WHERE b.n <= 5)
+	FROM (SELECT v.violation, pg_catalog.row_number() OVER () AS n FROM bad v) b
+$$;
+COMMENT ON FUNCTION billing.verify_settled_usage(timestamptz) IS
+'Invariant: usage is billed or known to be unbilled. Per customer, month and resource type the USAGE and LATE_USAGE lines of invoices that were not cancelled to be billed again sum to the usage of the month, unless the month is in unbilled_usage or has events that are not folded yet. since: by month.';
+
+CREATE FUNCTION billing.verify_outbox_entities(since timestamptz)
+	RETURNS TABLE (violations bigint, detail jsonb)
+	LANGUAGE sql STABLE AS $$
+	WITH bad AS (
+		SELECT pg_catalog.jsonb_build_object('table', 'outbox', 'id', o.id, 'type', o.type,
+			'aggregatetype', o.aggregatetype, 'aggregateid', o.aggregateid, 'problem', 'its entity does not exist') AS violation
+		FROM billing.outbox o
+		LEFT JOIN (
+			SELECT 'Invoice' AS aggregatetype, h.customer_id, h.invoice_id::text AS aggregateid FROM billing.invoice_headers h
+			UNION ALL
+			SELECT 'Payment', p.customer_id, p.payment_id::text FROM billing.payments p
+		) e ON e.aggregatetype = o.aggregatetype AND e.aggregateid = o.aggregateid AND e.customer_id = o.customer_id
+		WHERE (since IS NULL OR o.created_at >= since)
+		AND o.aggregatetype IN ('Invoice', 'Payment') AND e.aggregateid IS NULL
+	)
+	SELECT pg_catalog.count(*), pg_catalog.jsonb_agg(b.violation) FILTER (WHERE b.n <= 5)
+	FROM (SELECT v.violation, pg_catalog.row_number() OVER () AS n FROM bad v) b
+$$;
+COMMENT ON FUNCTION billing.verify_outbox_entities(timestamptz) IS
+'Invariant: an event is never told of what was not stored. Each Invoice and Payment event in the outbox has its entity, of the same customer. since: by created_at.';
+
+CREATE FUNCTION billing.verify_references(since timestamptz)
+	RETURNS TABLE (violations bigint, detail jsonb)
+	LANGUAGE sql STABLE AS $$
+	WITH bad AS (
+		SELECT pg_catalog.jsonb_build_object('table', r.holder, 'customer_id', r.customer_id, 'key', r.key,
+			'problem', 'its customer does not exist') AS violation
+		FROM (
+			SELECT 'usage_events' AS holder, e.customer_id, e.event_id AS key FROM billing.usage_events e
+			WHERE since IS NULL OR e.received_at >= since
+			UNION ALL
+			SELECT 'aggregated_usage', a.customer_id, a.day::text || ' ' || a.resource_type FROM billing.aggregated_usage a
+			WHERE since IS NULL OR a.day >= (since AT TIME ZONE 'UTC')::date - 1
+			UNION ALL
+			SELECT 'unbilled_usage', u.customer_id, u.month::text FROM billing.unbilled_usage u
+			UNION ALL
+			SELECT 'ledger_transfers', t.customer_id, t.transfer_id::text FROM billing.ledger_transfers t
+			WHERE since IS NULL OR t.posted_at >= since
+			UNION ALL
+			SELECT 'payments', p.customer_id, p.payment_id::text FROM billing.payments p
+			WHERE since IS NULL OR p.created_at >= since
+			UNION ALL
+			SELECT 'settlement_runs', s.customer_id, s.period FROM billing.settlement_runs s
+			WHERE since IS NULL OR s.created_at >= since
+			UNION ALL
+			SELECT 'outbox', o.customer_id, o.id::text FROM billing.outbox o
+			WHERE o.customer_id IS NOT NULL AND (since IS NULL OR o.created_at >= since)
+			UNION ALL
+			SELECT 'audit_log', l.customer_id, l.position::text FROM billing.audit_log l
+			WHERE l.customer_id IS NOT NULL AND (since IS NULL OR l.occurred_at >= since)
+		) r
+		WHERE NOT EXISTS (SELECT FROM billing.customers c WHERE c.customer_id = r.customer_id)
+		UNION ALL
+		SELECT pg_catalog.jsonb_build_object('table', 'usage_events', 'customer_id', e.customer_id, 'key', e.event_id,
+			'problem', 'its meter does not exist', 'resource_type', e.resource_type)
+		FROM billing.usage_events e
+		WHERE (since IS NULL OR e.received_at >= since)
+		AND NOT EXISTS (SELECT FROM billing.meter_definitions m WHERE m.resource_type = e.resource_type)
+		UNION ALL
+		SELECT pg_catalog.jsonb_build_object('table', 'payments', 'customer_id', p.customer_id, 'key', p.payment_id,
+			'problem', 'its invoice does not exist')
+		FROM billing.payments p
+		WHERE p.target_type = 'INVOICE' AND (since IS NULL OR p.created_at >= since)
+		AND NOT EXISTS (SELECT FROM billing.invoice_headers h
+			WHERE h.customer_id = p.customer_id AND h.invoice_id = p.target_id)
+		UNION ALL
+		SELECT pg_catalog.jsonb_build_object('table', 'payment_attempts', 'customer_id', a.customer_id, 'key', a.payment_id,
+			'problem', 'its payment does not exist')
+		FROM billing.payment_attempts a
+		WHERE (since IS NULL OR a.sent_at >= since)
+		AND NOT EXISTS (SELECT FROM billing.payments p
+			WHERE p.customer_id = a.customer_id AND p.payment_id = a.payment_id)
+		UNION ALL
+		SELECT pg_catalog.jsonb_build_object('table', r.holder, 'customer_id', r.customer_id, 'key', r.invoice_id,
+			'problem', 'its invoice does not exist')
+		FROM (
+			SELECT 'invoice_lines' AS holder, l.customer_id, l.invoice_id FROM billing.invoice_lines l
+			UNION ALL
+			SELECT 'invoice_taxes', t.customer_id, t.invoice_id FROM billing.invoice_taxes t
+		) r
+		WHERE NOT EXISTS (SELECT FROM billing.invoice_headers h
+			WHERE h.customer_id = r.customer_id AND h.invoice_id = r.invoice_id)
+		UNION ALL
+		SELECT pg_catalog.jsonb_build_object('table', r.holder, 'customer_id', r.customer_id, 'key', r.invoice_id,
+			'problem', 'its pricing snapshot does not exist')
+		FROM (
+			SELECT 'invoice_headers' AS holder, h.customer_id, h.invoice_id, h.snapshot_hash FROM billing.invoice_headers h
+			WHERE since IS NULL OR h.issued_at >= since
+			UNION ALL
+			SELECT 'invoice_lines', l.customer_id, l.invoice_id, l.snapshot_hash FROM billing.invoice_lines l
+			WHERE l.snapshot_hash IS NOT NULL
+		) r
+		WHERE NOT EXISTS (SELECT FROM billing.pricing_snapshots s WHERE s.content_hash = r.snapshot_hash)
+	)
+	SELECT pg_catalog.count(*), pg_catalog.jsonb_agg(b.violation) FILTER (WHERE b.n <= 5)
+	FROM (SELECT v.violation, pg_catalog.row_number() OVER () AS n FROM bad v) b
+$$;
+COMMENT ON FUNCTION billing.verify_references(timestamptz) IS
+'Invariant: what tables without foreign keys refer to exists: customers, the meters of usage, the invoices of payments, lines and taxes, the payments of attempts, the pricing snapshots of invoices and lines. Of a snapshot only its presence is checked: its hash is of the JSON text as written, which jsonb does not keep. since: by the time of writing; lines and taxes, which have none, are all read.';
+
+CREATE FUNCTION billing.verify_windows(since timestamptz)
+	RETURNS TABLE (violations bigint, detail jsonb)
+	LANGUAGE sql STABLE AS $$
+	WITH held AS (
+		SELECT 'usage_events' AS holder, e.customer_id, e.event_id AS key, e.bucket, e.era FROM billing.usage_events e
+		WHERE since IS NULL OR e.received_at >= since
+		UNION ALL
+		SELECT 'outbox', o.customer_id, o.id::text, o.bucket, o.era FROM billing.outbox o
+		WHERE since IS NULL OR o.created_at >= since
+	),
+	bad AS (
+		SELECT pg_catalog.jsonb_build_object('table', 'window_cursors', 'consumer', w.consumer, 'bucket', w.bucket,
+			'problem', 'its era does not exist', 'era', w.era) AS violation
+		FROM billing.window_cursors w
+		-- era 0 is that of a cursor that has consumed nothing yet
+		WHERE w.era <> 0 AND NOT EXISTS (SELECT FROM billing.window_eras r WHERE r.era = w.era)
+		UNION ALL
+		SELECT pg_catalog.jsonb_build_object('table', 'window_cursors', 'consumer', w.consumer,
+			'problem', 'not one cursor a bucket', 'cursors', pg_catalog.count(*))
+		FROM billing.window_cursors w
+		GROUP BY w.consumer
+		HAVING pg_catalog.count(DISTINCT w.bucket) <> 64 OR pg_catalog.count(*) <> 64
+		UNION ALL
+		SELECT pg_catalog.jsonb_build_object('table', h.holder, 'customer_id', h.customer_id, 'key', h.key,
+			'problem', CASE WHEN r.era IS NULL THEN 'its era does not exist' ELSE 'not in the bucket of its customer' END,
+			'era', h.era, 'bucket', h.bucket)
+		FROM held h
+		LEFT JOIN billing.window_eras r ON r.era = h.era
+		WHERE r.era IS NULL OR h.bucket <> billing.bucket_of(h.customer_id)
+	)
+	SELECT pg_catalog.count(*), pg_catalog.jsonb_agg(b.violation) FILTER (WHERE b.n <= 5)
+	FROM (SELECT v.violation, pg_catalog.row_number() OVER () AS n FROM bad v) b
+$$;
+COMMENT ON FUNCTION billing.verify_windows(timestamptz) IS
+'Invariant: consumers of change windows can see every row. The era of each cursor, usage event and outbox event is known, a row is in the bucket of its customer, and a consumer has one cursor a bucket. since: by received_at and created_at.';
+
+-- Whole tables are read, in any state of their statistics: nested loops and compilation only ever lose here.
+CREATE FUNCTION billing.verify(since timestamptz DEFAULT NULL)
+	RETURNS TABLE (check_name text, ok boolean, violations bigint, detail jsonb)
+	LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off SET jit = off AS $$
+	SELECT c.check_name, c.violations = 0, c.violations, c.detail
+	FROM (
+		SELECT 'trial_balance' AS check_name, v.violations, v.detail FROM billing.verify_trial_balance(since) v
+		UNION ALL SELECT 'receivable', v.violations, v.detail FROM billing.verify_receivable(since) v
+		UNION ALL SELECT 'invoice_totals', v.violations, v.detail FROM billing.verify_invoice_totals(since) v
+		UNION ALL SELECT 'invoice_postings', v.violations, v.detail FROM billing.verify_invoice_postings(since) v
+		UNION ALL SELECT 'invoice_payments', v.violations, v.detail FROM billing.verify_invoice_payments(since) v
+		UNION ALL SELECT 'document_numbers', v.violations, v.detail FROM billing.verify_document_numbers(since) v
+		UNION ALL SELECT 'live_invoices', v.violations, v.detail FROM billing.verify_live_invoices(since) v
+		UNION ALL SELECT 'folded_usage', v.violations, v.detail FROM billing.verify_folded_usage(since) v
+		UNION ALL SELECT 'settled_usage', v.violations, v.detail FROM billing.verify_settled_usage(since) v
+		UNION ALL SELECT 'outbox_entities', v.violations, v.detail FROM billing.verify_outbox_entities(since) v
+		UNION ALL SELECT 'references', v.violations, v.detail FROM billing.verify_references(since) v
+		UNION ALL SELECT 'windows', v.violations, v.detail FROM billing.verify_windows(since) v
+	) c
+$$;
+COMMENT ON FUNCTION billing.verify(timestamptz) IS
+'Checks every invariant of the house over all data, or what was written since a time, in one snapshot: one row a check, with the number of violations and up to five of them by table and key. Read only; runs on a standby. The comment of each function billing.verify_<check_name>() states its invariant.';

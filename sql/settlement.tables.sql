@@ -12,13 +12,12 @@ CREATE TABLE billing.settlement_runs (
 	failure_reason text,
 	lock_wait_us bigint NOT NULL DEFAULT 0,
 	created_at timestamptz NOT NULL,
-	CONSTRAINT settlement_runs_pkey PRIMARY KEY (customer_id, period),
+	CONSTRAINT settlement_runs_pkey PRIMARY KEY (period, customer_id),
 	CONSTRAINT settlement_runs_status CHECK (status IN ('PENDING', 'RUNNING', 'COMPLETED', 'FAILED'))
 ) WITH (fillfactor = 80);
 SELECT pg_catalog.pg_extension_config_dump('billing.settlement_runs', '');
 COMMENT ON TABLE billing.settlement_runs IS
 'One row per customer and settled month: queued as PENDING, claimed, then COMPLETED or FAILED with the reason. RUNNING is seen by its own transaction only.';
-CREATE INDEX settlement_runs_claim ON billing.settlement_runs (period, status, customer_id);
 
 CREATE TABLE billing.job_runs (
 	job_run_id uuid NOT NULL,

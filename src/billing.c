@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/compat.h"
 #include "core/known.h"
+#include "core/spi.h"
 #include "domain/customer/customer.h"
 #include "domain/metering/metering.h"
 #include "domain/settlement/settlement.h"
@@ -22,6 +23,7 @@ void _PG_init(void);
 void
 _PG_init(void)
 {
+	spi_init();
 	clock_init();
 	actor_init();
 	known_init();

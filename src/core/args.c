@@ -13,7 +13,7 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
-static bool
+bool
 text_is_blank(const char *value)
 {
 	while (*value == ' ' || (*value >= '\t' && *value <= '\r'))

@@ -14,7 +14,7 @@
 	X(INVALID_ARGUMENT, '0', '0', '1', "BAD_REQUEST", 400,                                         \
 	  "An argument is null, empty, too long, out of range or not of the allowed values")           \
 	X(MALFORMED_DOCUMENT, '0', '0', '2', "MALFORMED_REQUEST", 400,                                 \
-	  "A JSON document has not the expected shape; the detail names the place")                    \
+	  "A JSON document has not the expected shape")                                                \
 	X(INVALID_CHARGE, '0', '0', '3', "BAD_REQUEST", 400,                                           \
 	  "A charge of a pricing plan is refused; the detail names the place in the document")         \
 	X(UNKNOWN_CURRENCY, '0', '0', '4', "BAD_REQUEST", 400,                                         \

@@ -14,6 +14,7 @@
 #include "catalog/pg_type.h"
 #include "core/errors.h"
 #include "core/spi.h"
+#include "optimizer/plancat.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -107,10 +108,48 @@ arg_text_array(StmtArgs *args, char **values, int count)
 	arg_array(args, &(ArrayArg){datums, nulls, count, TEXTOID});
 }
 
+/* What a table and an index count as at least while a by_index statement is planned. */
+#define LARGE_TUPLES 1e6
+#define LARGE_TABLE_PAGES 20000
+#define LARGE_INDEX_PAGES 5000
+#define LARGE_INDEX_HEIGHT 2
+
+static bool planning_by_index = false;
+static get_relation_info_hook_type next_get_relation_info = NULL;
+
+static void
+relation_info_as_large(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
+{
+	ListCell *cell;
+
+	if (next_get_relation_info != NULL)
+		next_get_relation_info(root, relid, inhparent, rel);
+	if (!planning_by_index || inhparent)
+		return;
+	rel->tuples = Max(rel->tuples, LARGE_TUPLES);
+	rel->pages = Max(rel->pages, LARGE_TABLE_PAGES);
+	foreach (cell, rel->indexlist)
+	{
+		IndexOptInfo *index = lfirst(cell);
+
+		index->tuples = Max(index->tuples, LARGE_TUPLES);
+		index->pages = Max(index->pages, LARGE_INDEX_PAGES);
+		index->tree_height = Max(index->tree_height, LARGE_INDEX_HEIGHT);
+	}
+}
+
+void
+spi_init(void)
+{
+	next_get_relation_info = get_relation_info_hook;
+	get_relation_info_hook = relation_info_as_large;
+}
+
 static void
 stmt_prepare(Stmt *stmt)
 {
-	SPIPlanPtr plan = SPI_prepare(stmt->sql, stmt->nargs, stmt->argtypes);
+	SPIPlanPtr plan = SPI_prepare_cursor(stmt->sql, stmt->nargs, stmt->argtypes,
+										 stmt->by_index ? CURSOR_OPT_GENERIC_PLAN : 0);
 
 	Ensure(plan != NULL, "could not prepare statement \"%s\": %s", stmt->name,
 		   SPI_result_code_string(SPI_result));
@@ -118,36 +157,62 @@ stmt_prepare(Stmt *stmt)
 	stmt->plan = plan;
 }
 
+static int
+stmt_execute(Stmt *stmt, StmtArgs *args)
+{
+	return SPI_execute_plan(stmt->plan, args ? args->values : NULL, args ? args->nulls : NULL,
+							stmt->read_only, 0);
+}
+
+/*
+ * The first execution makes the plan, and so does the first after something that it uses changed.
+ * Compiling such a plan never pays: it is kept off where it is decided.
+ */
+static int
+stmt_execute_planning(Stmt *stmt, StmtArgs *args)
+{
+	int nest_level = NewGUCNestLevel();
+	bool before = planning_by_index;
+	int result = 0;
+
+	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
+	planning_by_index = true;
+	PG_TRY();
+	{
+		result = stmt_execute(stmt, args);
+	}
+	PG_FINALLY();
+	{
+		planning_by_index = before;
+	}
+	PG_END_TRY();
+	AtEOXact_GUC(true, nest_level);
+	stmt->planned = true;
+	return result;
+}
+
 /*
  * Runs a statement and answers its rows, which live until spi_end().
  *
- * A plan is made once and kept, also when it was made over tables that were still empty: a
- * sequential scan chosen then would make every later call linear in the table. Statements that
- * find their rows by key say by_index, and are planned with sequential scans off.
+ * A plan is made once and kept, also when it was made over tables that were still empty: a scan of
+ * a whole table or index chosen then would make every later call linear in the table. Statements
+ * that find their rows by key say by_index: they have one plan, made as if all tables were large.
  */
 Rows
 stmt_run(Stmt *stmt, StmtArgs *args)
 {
 	Rows rows = {0};
-	int nest_level = 0;
 	int result;
 
 	Ensure((args ? args->count : 0) == stmt->nargs, "statement \"%s\" has another argument count",
 		   stmt->name);
-	if (stmt->by_index)
-	{
-		nest_level = NewGUCNestLevel();
-		(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
-		(void) set_config_option("plan_cache_mode", "force_generic_plan", PGC_USERSET,
-								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	}
 	if (stmt->plan == NULL)
 		stmt_prepare(stmt);
-	result = SPI_execute_plan(stmt->plan, args ? args->values : NULL, args ? args->nulls : NULL,
-							  stmt->read_only, 0);
-	if (stmt->by_index)
-		AtEOXact_GUC(true, nest_level);
+	if (stmt->by_index && (!stmt->planned || !SPI_plan_is_valid(stmt->plan)))
+		result = stmt_execute_planning(stmt, args);
+	else
+		result = stmt_execute(stmt, args);
 	Ensure(result == stmt->expect, "statement \"%s\" answered %s", stmt->name,
 		   SPI_result_code_string(result));
 	rows.table = SPI_tuptable;

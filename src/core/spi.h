@@ -14,7 +14,8 @@ typedef struct Stmt
 	int nargs;
 	Oid argtypes[STMT_MAX_ARGS];
 	bool read_only; /* runs in the caller's snapshot: for STABLE functions */
-	bool by_index;  /* planned without sequential scans: see stmt_run() */
+	bool by_index;  /* finds its rows by key: see stmt_run() */
+	bool planned;
 	SPIPlanPtr plan;
 } Stmt;
 typedef struct StmtArgs
@@ -37,6 +38,7 @@ typedef struct Rows
 	HeapTuple tuple;
 } Rows;
 
+extern void spi_init(void);
 extern void spi_begin(void);
 extern void spi_begin_nonatomic(void); /* of a procedure that commits */
 extern void spi_commit(void);

@@ -24,7 +24,6 @@ NOT_DUMPED = {
 
 # constraint or index -> why it lacks customer_id
 NOT_BY_CUSTOMER = {
-    "audit_log_pkey": "acts of the house have no customer",
     "document_numbers_pkey": "numbers of documents are unique in the house",
     "pricing_plans_pkey": "the default plans have no customer",
     "rejected_usage_pkey": "a refused event may name no customer",

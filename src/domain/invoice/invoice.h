@@ -49,6 +49,7 @@ typedef struct Invoice
 	DateADT issued_on;
 	TimestampTz issued_at;
 	TimestampTz due_at;
+	bool paid; /* whole, before it is written */
 } Invoice;
 
 extern void invoice_add_line(Invoice *invoice, const InvoiceLine *line);

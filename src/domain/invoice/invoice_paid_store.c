@@ -46,28 +46,51 @@ payment_of(const InvoicePayment *payments, int count, Datum invoice_id)
 }
 
 static char *
-paid_json(const InvoicePayment *payment, const char *invoice_id, const char *number)
+paid_json(const InvoicePaid *paid)
 {
 	JsonWriter json;
 
 	json_init(&json);
 	json_open(&json, '{');
 	json_key(&json, "invoiceId");
-	json_string(&json, invoice_id);
+	json_string(&json, paid->invoice_id);
 	json_key(&json, "number");
-	json_string(&json, number);
+	json_string(&json, paid->number);
 	json_key(&json, "customerId");
-	json_string(&json, payment->customer_id);
+	json_string(&json, paid->customer_id);
 	json_key(&json, "amount");
-	json_money(&json, payment->amount);
+	json_money(&json, paid->amount);
 	json_key(&json, "currency");
-	json_string(&json, payment->amount.currency->code);
+	json_string(&json, paid->amount.currency->code);
 	json_key(&json, "paymentId");
-	json_string(&json, payment->payment_id);
+	json_string(&json, paid->payment_id);
 	json_key(&json, "occurredAt");
 	json_timestamp(&json, clock_now());
 	json_close(&json, '}');
 	return json.text.data;
+}
+
+void
+invoices_announce_paid(const InvoicePaid *paid, int count)
+{
+	OutboxEvent *events = palloc0(sizeof(OutboxEvent) * Max(count, 1));
+	AuditEntry *entries = palloc0(sizeof(AuditEntry) * Max(count, 1));
+
+	for (int i = 0; i < count; i++)
+	{
+		events[i].aggregate_type = "Invoice";
+		events[i].aggregate_id = paid[i].invoice_id;
+		events[i].type = "InvoicePaid";
+		events[i].customer_id = paid[i].customer_id;
+		events[i].payload = paid_json(&paid[i]);
+		entries[i].customer_id = paid[i].customer_id;
+		entries[i].action = "INVOICE_PAID";
+		entries[i].target_type = "Invoice";
+		entries[i].target_id = paid[i].invoice_id;
+		entries[i].after = events[i].payload;
+	}
+	outbox_append(events, count);
+	audit_append(entries, count);
 }
 
 static Rows
@@ -90,10 +113,9 @@ headers_pay(const InvoicePayment *payments, int count)
 }
 
 void
-invoices_paid(const InvoicePayment *payments, int count)
+invoices_pay(const InvoicePayment *payments, int count)
 {
-	OutboxEvent *events = palloc0(sizeof(OutboxEvent) * Max(count, 1));
-	AuditEntry *entries = palloc0(sizeof(AuditEntry) * Max(count, 1));
+	InvoicePaid *paid = palloc0(sizeof(InvoicePaid) * Max(count, 1));
 	Rows rows;
 	int n = 0;
 	bool isnull;
@@ -107,23 +129,11 @@ invoices_paid(const InvoicePayment *payments, int count)
 	{
 		Datum id = row_datum(&rows, "invoice_id", UUIDOID, &isnull);
 		const InvoicePayment *payment = payment_of(payments, count, id);
-		char *json;
 
 		if (invoice_status_of(row_text(&rows, "status")) != INVOICE_PAID)
 			continue;
-		json = paid_json(payment, id_text(id), row_text(&rows, "number"));
-		events[n].aggregate_type = "Invoice";
-		events[n].aggregate_id = id_text(id);
-		events[n].type = "InvoicePaid";
-		events[n].customer_id = payment->customer_id;
-		events[n].payload = json;
-		entries[n].customer_id = payment->customer_id;
-		entries[n].action = "INVOICE_PAID";
-		entries[n].target_type = "Invoice";
-		entries[n].target_id = events[n].aggregate_id;
-		entries[n].after = json;
-		n++;
+		paid[n++] = (InvoicePaid){payment->customer_id, id_text(id), row_text(&rows, "number"),
+								  payment->amount, payment->payment_id};
 	}
-	outbox_append(events, n);
-	audit_append(entries, n);
+	invoices_announce_paid(paid, n);
 }

@@ -19,14 +19,24 @@ typedef enum InvoiceStatus
 
 #define INVOICE_STATUS_COUNT 5
 
-/* What was paid on one invoice. */
+/* What was captured for one invoice. */
 typedef struct InvoicePayment
 {
 	const char *customer_id;
 	Datum invoice_id;
-	Money amount;           /* may be 0: an invoice with nothing due is paid */
-	const char *payment_id; /* NULL when nothing was captured */
+	Money amount;
+	const char *payment_id;
 } InvoicePayment;
+
+/* An invoice on which nothing is due any more, for its event and audit. */
+typedef struct InvoicePaid
+{
+	const char *customer_id;
+	const char *invoice_id;
+	const char *number;
+	Money amount;           /* 0 when nothing was captured */
+	const char *payment_id; /* NULL when nothing was captured */
+} InvoicePaid;
 
 extern const char *invoice_status_name(InvoiceStatus status);
 extern InvoiceStatus invoice_status_of(const char *name);
@@ -35,7 +45,8 @@ extern bool invoice_may_become(InvoiceStatus from, InvoiceStatus to);
 /* Raises ILLEGAL_STATE, naming both states, unless the transition is allowed. */
 extern void invoice_require_transition(InvoiceStatus from, InvoiceStatus to);
 
-/* Books payments on locked or new invoices; those with nothing due any more become PAID. */
-extern void invoices_paid(const InvoicePayment *payments, int count);
+/* Books payments on locked invoices; those with nothing due any more become PAID, and announced. */
+extern void invoices_pay(const InvoicePayment *payments, int count);
+extern void invoices_announce_paid(const InvoicePaid *paid, int count);
 
 #endif

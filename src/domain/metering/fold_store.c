@@ -20,18 +20,17 @@
  * between it and the present everything, of the present era what the new snapshot ($5) sees.
  */
 #define WINDOW_ROWS                                                                                \
-	"(SELECT e.* FROM billing.usage_events e WHERE e.bucket = $1 AND e.era = $2"                   \
-	" AND e.xid >= pg_catalog.pg_snapshot_xmax($3)"                                                \
-	" UNION ALL SELECT e.* FROM billing.usage_events e WHERE e.bucket = $1 AND e.era = $2"         \
-	" AND e.xid = ANY (ARRAY(SELECT x FROM pg_catalog.pg_snapshot_xip($3) x))"                     \
-	" UNION ALL SELECT e.* FROM billing.usage_events e WHERE e.bucket = $1 AND e.era > $2) e"      \
+	"(SELECT e.* FROM billing.usage_events e WHERE e.bucket = $1"                                  \
+	" AND (e.era, e.xid) >= ($2, pg_catalog.pg_snapshot_xmax($3))"                                 \
+	" UNION ALL SELECT e.* FROM pg_catalog.pg_snapshot_xip($3) x"                                  \
+	" JOIN billing.usage_events e ON e.xid = x WHERE e.bucket = $1 AND e.era = $2) e"              \
 	" JOIN billing.customers c ON c.customer_id = e.customer_id"                                   \
 	" JOIN billing.meter_definitions m ON m.resource_type = e.resource_type"                       \
 	" WHERE (e.era < $4 OR pg_catalog.pg_visible_in_snapshot(e.xid, $5))"
 
-#define MARK_MONTHS                                                                                 \
-	" INSERT INTO billing.unbilled_usage AS u (customer_id, month, changes)"                        \
-	" SELECT DISTINCT g.customer_id, pg_catalog.date_trunc('month', g.day)::date, 1 FROM grouped g" \
+#define MARK_MONTHS                                                                                               \
+	" INSERT INTO billing.unbilled_usage AS u (customer_id, month, changes)"                                      \
+	" SELECT DISTINCT g.customer_id, pg_catalog.date_trunc('month', g.day)::date, 1 FROM grouped g ORDER BY 1, 2" \
 	" ON CONFLICT (customer_id, month) DO UPDATE SET changes = u.changes + 1"
 
 #define WINDOW_ARGTYPES INT2OID, INT4OID, PG_SNAPSHOTOID, INT4OID, PG_SNAPSHOTOID
@@ -61,27 +60,47 @@ static Stmt fold_sums = {
 	.argtypes = {WINDOW_ARGTYPES},
 };
 
-/* MAX and LAST: a day that has a correction is computed anew from its events. */
+#define LATER " (EXCLUDED.last_at, EXCLUDED.last_position) > (a.last_at, a.last_position)"
+
+/*
+ * MAX and LAST: the greatest, or the last by time and then by arrival, of what was there and what
+ * came. A day into which a correction came is computed anew from its events.
+ */
 static Stmt fold_extremes = {
 	.name = "fold_extremes",
 	.sql =
-		"WITH touched AS MATERIALIZED (SELECT e.customer_id,"
+		"WITH came AS MATERIALIZED (SELECT e.customer_id,"
 		" (e.occurred_at AT TIME ZONE c.time_zone)::date AS day, e.resource_type, m.aggregation,"
 		" c.time_zone, pg_catalog.count(*) AS events,"
-		" pg_catalog.min(e.occurred_at) AS first_at, pg_catalog.max(e.occurred_at) AS last_at"
+		" pg_catalog.bool_or(e.reverses IS NOT NULL) AS corrected,"
+		" CASE m.aggregation WHEN 'MAX' THEN pg_catalog.max(e.quantity) ELSE (pg_catalog.array_agg("
+		"e.quantity ORDER BY e.occurred_at DESC, e.position DESC))[1] END AS quantity,"
+		" CASE m.aggregation WHEN 'LAST' THEN pg_catalog.max(e.occurred_at) END AS last_at,"
+		" CASE m.aggregation WHEN 'LAST' THEN (pg_catalog.array_agg("
+		"e.position ORDER BY e.occurred_at DESC, e.position DESC))[1] END AS last_position"
 		" FROM " WINDOW_ROWS " AND m.aggregation IN ('MAX', 'LAST')"
 		" GROUP BY e.customer_id, day, e.resource_type, m.aggregation, c.time_zone),"
-		" grouped AS MATERIALIZED (SELECT t.customer_id, t.day, t.resource_type, t.events,"
-		" COALESCE(d.quantity, 0) AS quantity, d.event_count, d.last_at, d.last_position"
-		" FROM touched t CROSS JOIN LATERAL billing.usage_day_extreme(t.customer_id, t.resource_type,"
-		" t.aggregation, t.day, t.time_zone, $4, $5) d),"
-		" folded AS (INSERT INTO billing.aggregated_usage AS a"
+		" more AS (INSERT INTO billing.aggregated_usage AS a"
 		" (customer_id, day, resource_type, quantity, event_count, last_at, last_position)"
-		" SELECT g.customer_id, g.day, g.resource_type, g.quantity, g.event_count, g.last_at,"
-		" g.last_position FROM grouped g"
+		" SELECT n.customer_id, n.day, n.resource_type, n.quantity, n.events, n.last_at,"
+		" n.last_position FROM came n WHERE NOT n.corrected"
+		" ON CONFLICT (customer_id, day, resource_type) DO UPDATE SET"
+		" quantity = CASE WHEN EXCLUDED.last_at IS NULL THEN GREATEST(a.quantity, EXCLUDED.quantity)"
+		" WHEN a.last_at IS NULL OR" LATER " THEN EXCLUDED.quantity ELSE a.quantity END,"
+		" event_count = a.event_count + EXCLUDED.event_count,"
+		" last_at = GREATEST(a.last_at, EXCLUDED.last_at),"
+		" last_position = CASE WHEN a.last_at IS NULL OR" LATER
+		" THEN EXCLUDED.last_position ELSE a.last_position END),"
+		" anew AS (INSERT INTO billing.aggregated_usage AS a"
+		" (customer_id, day, resource_type, quantity, event_count, last_at, last_position)"
+		" SELECT n.customer_id, n.day, n.resource_type, COALESCE(d.quantity, 0), d.event_count,"
+		" d.last_at, d.last_position FROM came n"
+		" CROSS JOIN LATERAL billing.usage_day_extreme(n.customer_id, n.resource_type,"
+		" n.aggregation, n.day, n.time_zone, $4, $5) d WHERE n.corrected"
 		" ON CONFLICT (customer_id, day, resource_type) DO UPDATE SET quantity = EXCLUDED.quantity,"
 		" event_count = EXCLUDED.event_count, last_at = EXCLUDED.last_at,"
 		" last_position = EXCLUDED.last_position),"
+		" grouped AS (SELECT n.customer_id, n.day, n.events FROM came n),"
 		" marked AS (" MARK_MONTHS ")"
 		" SELECT COALESCE(pg_catalog.sum(g.events), 0)::bigint AS events FROM grouped g",
 	.expect = SPI_OK_SELECT,
@@ -95,6 +114,30 @@ static Stmt has_extremes = {
 		   " WHERE m.aggregation IN ('MAX', 'LAST') AND m.frozen_at IS NOT NULL) AS found",
 	.expect = SPI_OK_SELECT,
 };
+
+/* A bucket without news is left as it is: its cursor need not move. */
+static Stmt has_news = {
+	.name = "has_news",
+	.sql = "SELECT 1 FROM billing.usage_events e WHERE e.bucket = $1"
+		   " AND (e.era, e.xid) >= ($2, pg_catalog.pg_snapshot_xmax($3))"
+		   " UNION ALL SELECT 1 FROM pg_catalog.pg_snapshot_xip($3) x"
+		   " JOIN billing.usage_events e ON e.xid = x WHERE e.bucket = $1 AND e.era = $2 LIMIT 1",
+	.expect = SPI_OK_SELECT,
+	.nargs = 3,
+	.argtypes = {INT2OID, INT4OID, PG_SNAPSHOTOID},
+	.by_index = true,
+};
+
+static bool
+bucket_has_news(const WindowCursor *cursor)
+{
+	StmtArgs args = {0};
+
+	arg_datum(&args, Int16GetDatum(cursor->bucket));
+	arg_datum(&args, Int32GetDatum(cursor->era));
+	arg_datum(&args, cursor->snapshot);
+	return stmt_run(&has_news, &args).count > 0;
+}
 
 static int64
 fold_with(Stmt *stmt, const WindowCursor *cursor, int32 era, Datum snapshot)
@@ -136,6 +179,8 @@ usage_fold(void)
 
 		CHECK_FOR_INTERRUPTS();
 		if (!window_lock(USAGE_CONSUMER, bucket, &cursor))
+			continue;
+		if (!bucket_has_news(&cursor))
 			continue;
 		snapshot = window_take();
 		events += fold_with(&fold_sums, &cursor, era, snapshot);

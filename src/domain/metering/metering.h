@@ -9,11 +9,13 @@
 #include "core/period.h"
 
 #define USAGE_CONSUMER "usage"
-#define USAGE_MAX_BATCH 10000                 /* events of one JSON batch */
-#define USAGE_MAX_ARRAY 5000000               /* events of one array call */
-#define USAGE_MAX_PROPERTIES 4096             /* bytes */
-#define USAGE_MAX_FRACTION 12                 /* decimals of a quantity */
-#define USAGE_MAX_QUANTITY "1000000000000000" /* 10^15 */
+#define USAGE_PARTITIONS 8 /* of usage_events, see metering.tables.sql */
+#define USAGE_PARTITION_SEED UINT64CONST(0x7A5B22367996DCFD) /* HASH_PARTITION_SEED */
+#define USAGE_MAX_BATCH 10000                                /* events of one JSON batch */
+#define USAGE_MAX_ARRAY 5000000                              /* events of one array call */
+#define USAGE_MAX_PROPERTIES 4096                            /* bytes */
+#define USAGE_MAX_FRACTION 12                                /* decimals of a quantity */
+#define USAGE_MAX_QUANTITY "1000000000000000"                /* 10^15 */
 
 /* An event as it came in, before any check. */
 typedef struct UsageEvent

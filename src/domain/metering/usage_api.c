@@ -14,7 +14,8 @@
 static Stmt select_usage = {
 	.name = "usage_of_month",
 	.sql = "SELECT u.resource_type, u.quantity, u.event_count"
-		   " FROM billing.usage_by_month(ARRAY[$1], $2, $3) u ORDER BY u.resource_type",
+		   " FROM billing.usage_by_month(ARRAY[$1], $2, $3) u"
+		   " WHERE u.resource_type IS NOT NULL ORDER BY u.resource_type",
 	.expect = SPI_OK_SELECT,
 	.nargs = 3,
 	.argtypes = {TEXTOID, DATEOID, DATEOID},

@@ -13,7 +13,7 @@
 static bool
 text_is_bad(const char *value, const char *name, int max, UsageRefusal *refusal)
 {
-	if (value == NULL || value[strspn(value, " \t\r\n\v\f")] == '\0')
+	if (value == NULL || text_is_blank(value))
 		*refusal = (UsageRefusal){"INVALID_ARGUMENT", psprintf("%s is missing or blank.", name)};
 	else if (strlen(value) > (size_t) max && pg_mbstrlen(value) > max)
 		*refusal = (UsageRefusal){"INVALID_ARGUMENT",

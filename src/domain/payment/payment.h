@@ -49,10 +49,10 @@ typedef struct PaymentProvider
 
 extern const PaymentProvider mock_provider;
 
-/*
- * Captures payments of invoices through the mock provider, in the transaction: rows, attempts, postings, events,
- * audit, and the invoices that are paid by them. Needs spi_begin() and the invoices locked.
- */
-extern void payments_capture(Payment *payments, int count);
+/* Gives payments their ids and asks the provider, in process: the mock. */
+extern void payments_authorize(Payment *payments, int count);
+
+/* Writes decided payments: rows, attempts, postings, events, audit. Needs spi_begin(). */
+extern void payments_record(const Payment *payments, int count);
 
 #endif

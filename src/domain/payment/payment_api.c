@@ -172,7 +172,12 @@ billing_pay_invoice(PG_FUNCTION_ARGS)
 	if (!payment_replay(&payment, &result))
 	{
 		require_payable(&payment, &rows, &key);
-		payments_capture(&payment, 1);
+		payments_authorize(&payment, 1);
+		payments_record(&payment, 1);
+		if (payment.answer.outcome == PROVIDER_APPROVED)
+			invoices_pay(&(InvoicePayment){payment.customer_id, payment.target_id, payment.amount,
+										   id_text(payment.payment_id)},
+						 1);
 		result = payment_row(&payment);
 	}
 	spi_end();

@@ -2,8 +2,9 @@
  * payment_store.c
  *	  Payments and attempts, their postings, events and audit.
  *
- * Guarantees: a captured amount is posted and booked on its invoice in the transaction that
- * records the capture; a declined one changes nothing but the payment. Locks: keys of new rows.
+ * Guarantees: a captured amount is posted in the transaction that records the capture, and there
+ * the caller books it on its invoice; a declined one changes nothing but the payment. Locks: keys
+ * of new rows.
  */
 #include "postgres.h"
 
@@ -17,7 +18,6 @@
 #include "core/outbox.h"
 #include "core/period.h"
 #include "domain/customer/customer.h"
-#include "domain/invoice/invoice_state.h"
 #include "domain/ledger/ledger.h"
 #include "domain/payment/payment.h"
 #include "utils/timestamp.h"
@@ -183,12 +183,11 @@ payments_announce(const Payment *payments, int count)
 	audit_append(entries, count);
 }
 
-/* Posts the approved payments and books them on their invoices. */
+/* Posts the approved payments. */
 static void
-payments_book(const Payment *payments, int count)
+payments_post(const Payment *payments, int count)
 {
 	LedgerTransfer *transfers = palloc0(sizeof(LedgerTransfer) * count);
-	InvoicePayment *paid = palloc0(sizeof(InvoicePayment) * count);
 	DateADT today = zone_day(clock_now(), house_time_zone());
 	int n = 0;
 
@@ -198,7 +197,7 @@ payments_book(const Payment *payments, int count)
 
 		if (!is_approved(payment))
 			continue;
-		transfers[n] = (LedgerTransfer){
+		transfers[n++] = (LedgerTransfer){
 			.journal_id = payment->payment_id,
 			.customer_id = payment->customer_id,
 			.debit_account = ACCOUNT_GATEWAY_CLEARING,
@@ -209,26 +208,28 @@ payments_book(const Payment *payments, int count)
 			.reference_id = id_text(payment->payment_id),
 			.effective_on = today,
 		};
-		paid[n++] = (InvoicePayment){payment->customer_id, payment->target_id, payment->amount,
-									 id_text(payment->payment_id)};
 	}
 	ledger_post(transfers, n);
-	invoices_paid(paid, n);
 }
 
 void
-payments_capture(Payment *payments, int count)
+payments_authorize(Payment *payments, int count)
 {
-	if (count == 0)
-		return;
 	for (int i = 0; i < count; i++)
 	{
 		payments[i].payment_id = id_new();
 		payments[i].answer = mock_provider.authorize(&payments[i]);
 		Ensure(payments[i].answer.outcome != PROVIDER_UNKNOWN, "the mock provider always knows");
 	}
+}
+
+void
+payments_record(const Payment *payments, int count)
+{
+	if (count == 0)
+		return;
 	payments_insert(payments, count);
 	attempts_insert(payments, count);
 	payments_announce(payments, count);
-	payments_book(payments, count);
+	payments_post(payments, count);
 }

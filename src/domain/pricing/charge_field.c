@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "core/args.h"
 #include "core/numeric.h"
 #include "domain/pricing/charge_field.h"
 #include "lib/stringinfo.h"
@@ -163,8 +164,8 @@ charge_field_text(const ChargeNode *node, const char *key, int max_characters)
 	if (value.type != jbvString)
 		charge_refuse_field(node, key, "Give a JSON string here.",
 							"\"%s\" must be a string, not %s", key, kind_of(&value));
-	if (value.val.string.len == 0)
-		charge_refuse_field(node, key, "Give a text that is not empty.", "\"%s\" must not be empty",
+	if (text_is_blank(pnstrdup(value.val.string.val, value.val.string.len)))
+		charge_refuse_field(node, key, "Give a text that is not blank.", "\"%s\" must not be blank",
 							key);
 	length = pg_mbstrlen_with_len(value.val.string.val, value.val.string.len);
 	if (length > max_characters)

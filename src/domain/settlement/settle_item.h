@@ -31,9 +31,9 @@ typedef struct SettleItem
 	Decimal carried;
 
 	/* the result */
-	Invoice *invoice; /* NULL: nothing to bill */
-	bool paid;
+	Invoice *invoice;            /* NULL: nothing to bill */
 	bool skipped;                /* the total is 0 and such invoices are not wanted */
+	const char *payment_id;      /* of a charge */
 	const char *payment_failure; /* of a declined charge */
 	char *failure_code;          /* NULL: no failure */
 	char *failure_reason;

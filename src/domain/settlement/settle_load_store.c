@@ -41,16 +41,10 @@ static Stmt select_invoices = {
 	.by_index = true,
 };
 
-static Stmt select_dirty = {
-	.name = "settle_dirty",
-	.sql =
-		"SELECT u.customer_id, u.month, u.changes, true AS marked FROM billing.unbilled_usage u"
-		" WHERE u.customer_id = ANY ($1) AND u.month <= $2"
-		" UNION ALL SELECT DISTINCT c.customer_id,"
-		" pg_catalog.date_trunc('month', t.occurred_at AT TIME ZONE c.time_zone)::date, 0::bigint, false"
-		" FROM billing.customers c CROSS JOIN LATERAL billing.usage_tail(c.customer_id) t"
-		" WHERE c.customer_id = ANY ($1)"
-		" AND (t.occurred_at AT TIME ZONE c.time_zone)::date < ($2 + interval '1 month')::date",
+static Stmt select_marks = {
+	.name = "settle_marks",
+	.sql = "SELECT u.customer_id, u.month, u.changes FROM billing.unbilled_usage u"
+		   " WHERE u.customer_id = ANY ($1) AND u.month <= $2",
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTARRAYOID, DATEOID},
@@ -60,8 +54,7 @@ static Stmt select_dirty = {
 static Stmt select_usage = {
 	.name = "settle_usage",
 	.sql = "SELECT u.customer_id, u.month, u.resource_type, u.quantity, u.event_count"
-		   " FROM billing.usage_by_month($1, $2, $3) u"
-		   " ORDER BY u.customer_id, u.month, u.resource_type",
+		   " FROM billing.usage_by_month($1, $2, $3) u",
 	.expect = SPI_OK_SELECT,
 	.nargs = 3,
 	.argtypes = {TEXTARRAYOID, DATEOID, DATEOID},
@@ -88,6 +81,7 @@ static Stmt select_carried = {
 	.sql = "SELECT l.customer_id, pg_catalog.sum(l.net) AS net"
 		   " FROM billing.invoice_lines l JOIN billing.invoice_headers h"
 		   " ON h.customer_id = l.customer_id AND h.invoice_id = l.invoice_id AND NOT h.rebilled"
+		   " AND h.customer_id = ANY ($1)"
 		   " WHERE l.customer_id = ANY ($1) AND l.kind = 'ADJUSTMENT' AND l.code = 'CARRY'"
 		   " GROUP BY l.customer_id",
 	.expect = SPI_OK_SELECT,
@@ -186,9 +180,18 @@ load_invoices(Settlement *settlement)
 	}
 }
 
-/* Answers the first month that has to be read. */
+static void
+add_dirty(SettleItem *item, SettleDirty found)
+{
+	SettleDirty *dirty = palloc(sizeof(SettleDirty));
+
+	*dirty = found;
+	item->dirty = lappend(item->dirty, dirty);
+}
+
+/* Months marked by the fold; answers the first that has to be read. */
 static Period
-load_dirty(Settlement *settlement)
+load_marks(Settlement *settlement)
 {
 	Period first = settlement->period;
 	StmtArgs args = {0};
@@ -196,25 +199,39 @@ load_dirty(Settlement *settlement)
 
 	arg_customers(&args, settlement);
 	arg_datum(&args, DateADTGetDatum(period_first_day(settlement->period)));
-	rows = stmt_run(&select_dirty, &args);
+	rows = stmt_run(&select_marks, &args);
 	while (row_next(&rows))
 	{
-		SettleItem *item = item_of(settlement, &rows);
-		SettleDirty *dirty = palloc(sizeof(SettleDirty));
+		Period month = row_month(&rows, "month");
 
-		dirty->month = row_month(&rows, "month");
-		dirty->changes = row_int64(&rows, "changes");
-		dirty->marked = row_bool(&rows, "marked");
-		item->dirty = lappend(item->dirty, dirty);
-		if (period_compare(dirty->month, first) < 0)
-			first = dirty->month;
+		add_dirty(item_of(settlement, &rows),
+				  (SettleDirty){month, true, row_int64(&rows, "changes")});
+		if (period_compare(month, first) < 0)
+			first = month;
 	}
 	return first;
 }
 
 static void
+add_usage(SettleItem *item, Rows *rows)
+{
+	SettleUsage *usage = palloc(sizeof(SettleUsage));
+
+	usage->month = row_month(rows, "month");
+	usage->resource_type = row_text(rows, "resource_type");
+	usage->quantity = row_decimal(rows, "quantity");
+	usage->events = row_int64(rows, "event_count");
+	item->usage = lappend(item->usage, usage);
+}
+
+/*
+ * Reads usage from `first` on, and which months have usage that is not folded. Answers the first of
+ * those: when it is before `first`, the usage has to be read again from there.
+ */
+static Period
 load_usage(Settlement *settlement, Period first)
 {
+	Period earliest = first;
 	StmtArgs args = {0};
 	Rows rows;
 
@@ -225,14 +242,23 @@ load_usage(Settlement *settlement, Period first)
 	while (row_next(&rows))
 	{
 		SettleItem *item = item_of(settlement, &rows);
-		SettleUsage *usage = palloc(sizeof(SettleUsage));
+		Period month = row_month(&rows, "month");
 
-		usage->month = row_month(&rows, "month");
-		usage->resource_type = row_text(&rows, "resource_type");
-		usage->quantity = row_decimal(&rows, "quantity");
-		usage->events = row_int64(&rows, "event_count");
-		item->usage = lappend(item->usage, usage);
+		if (row_text_or_null(&rows, "resource_type") != NULL)
+			add_usage(item, &rows);
+		else
+			add_dirty(item, (SettleDirty){month, false, 0});
+		if (period_compare(month, earliest) < 0)
+			earliest = month;
 	}
+	return earliest;
+}
+
+static void
+forget_usage(Settlement *settlement)
+{
+	for (int i = 0; i < settlement->count; i++)
+		settlement->items[i].usage = NIL;
 }
 
 static void
@@ -282,11 +308,16 @@ void
 settlement_load(Settlement *settlement)
 {
 	Period first;
+	Period earliest;
 
 	load_customers(settlement);
 	load_invoices(settlement);
-	first = load_dirty(settlement);
-	load_usage(settlement, first);
+	first = load_marks(settlement);
+	while (period_compare(earliest = load_usage(settlement, first), first) < 0)
+	{
+		forget_usage(settlement);
+		first = earliest;
+	}
 	load_billed(settlement, first);
 	load_carried(settlement);
 }

@@ -34,7 +34,7 @@ static Stmt queue_runs = {
 		" AND NOT EXISTS (SELECT FROM billing.invoice_headers h WHERE h.customer_id = c.customer_id"
 		" AND h.period = $1 AND h.status <> 'CANCELLED')"
 		" ORDER BY c.customer_id"
-		" ON CONFLICT (customer_id, period) DO UPDATE SET status = 'PENDING', attempts = 0,"
+		" ON CONFLICT (period, customer_id) DO UPDATE SET status = 'PENDING', attempts = 0,"
 		" failure_code = NULL, failure_reason = NULL, invoice_id = NULL"
 		" WHERE s.status <> 'PENDING' OR s.attempts > 0",
 	.expect = SPI_OK_INSERT,

@@ -12,6 +12,7 @@
 #include "core/batch.h"
 #include "core/clock.h"
 #include "core/errors.h"
+#include "core/ids.h"
 #include "domain/invoice/invoice_state.h"
 #include "domain/invoice/invoice_store.h"
 #include "domain/payment/payment.h"
@@ -197,45 +198,59 @@ fix_customer_currencies(SettleItem **items, int count)
 		billing_retry(errmsg("the currency of a customer changed while he was settled"));
 }
 
-/* Charges customers with automatic collection; what has nothing due is paid without a charge. */
-static void
-charge_items(SettleItem **items, int count)
+/*
+ * Asks for the money of customers with automatic collection, before the invoices are written, so
+ * that each is written once; what has nothing due is paid without a charge. Answers the payments.
+ */
+static Payment *
+charge_items(SettleItem **items, int count, int *payment_count)
 {
 	Payment *payments = palloc0(sizeof(Payment) * count);
 	SettleItem **charged = palloc(sizeof(SettleItem *) * count);
-	InvoicePayment *free_of_charge = palloc0(sizeof(InvoicePayment) * count);
-	int payment_count = 0;
-	int free_count = 0;
+	int n = 0;
 
 	for (int i = 0; i < count; i++)
 	{
 		Invoice *invoice = items[i]->invoice;
 
-		if (money_is_zero(invoice->total))
-		{
-			free_of_charge[free_count++] =
-				(InvoicePayment){invoice->customer_id, invoice->invoice_id, invoice->total, NULL};
-			items[i]->paid = true;
-		}
-		else if (items[i]->automatic)
-		{
-			charged[payment_count] = items[i];
-			payments[payment_count++] = (Payment){
-				.customer_id = invoice->customer_id,
-				.target_type = "INVOICE",
-				.target_id = invoice->invoice_id,
-				.amount = invoice->total,
-				.method = "CARD",
-			};
-		}
+		invoice->paid = money_is_zero(invoice->total);
+		if (invoice->paid || !items[i]->automatic)
+			continue;
+		charged[n] = items[i];
+		payments[n++] = (Payment){
+			.customer_id = invoice->customer_id,
+			.target_type = "INVOICE",
+			.target_id = invoice->invoice_id,
+			.amount = invoice->total,
+			.method = "CARD",
+		};
 	}
-	invoices_paid(free_of_charge, free_count);
-	payments_capture(payments, payment_count);
-	for (int i = 0; i < payment_count; i++)
+	payments_authorize(payments, n);
+	for (int i = 0; i < n; i++)
 	{
-		charged[i]->paid = payments[i].answer.outcome == PROVIDER_APPROVED;
+		charged[i]->invoice->paid = payments[i].answer.outcome == PROVIDER_APPROVED;
+		charged[i]->payment_id = id_text(payments[i].payment_id);
 		charged[i]->payment_failure = payments[i].answer.failure_code;
 	}
+	*payment_count = n;
+	return payments;
+}
+
+static void
+announce_paid_items(SettleItem **items, int count)
+{
+	InvoicePaid *paid = palloc0(sizeof(InvoicePaid) * count);
+	int n = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		Invoice *invoice = items[i]->invoice;
+
+		if (invoice->paid)
+			paid[n++] = (InvoicePaid){invoice->customer_id, id_text(invoice->invoice_id),
+									  invoice->number, invoice->total, items[i]->payment_id};
+	}
+	invoices_announce_paid(paid, n);
 }
 
 /* Numbers, writes and charges the composed invoices. Needs spi_begin() and the locks. */
@@ -244,6 +259,8 @@ settlement_issue(Settlement *settlement)
 {
 	Invoice **invoices = palloc(sizeof(Invoice *) * Max(settlement->count, 1));
 	SettleItem **items = palloc(sizeof(SettleItem *) * Max(settlement->count, 1));
+	Payment *payments;
+	int payment_count;
 	int count = 0;
 
 	for (int i = 0; i < settlement->count; i++)
@@ -265,8 +282,10 @@ settlement_issue(Settlement *settlement)
 		return;
 	fix_customer_currencies(items, count);
 	invoices_number(invoices, count);
+	payments = charge_items(items, count, &payment_count);
 	invoices_issue(invoices, count);
-	charge_items(items, count);
+	payments_record(payments, payment_count);
+	announce_paid_items(items, count);
 }
 
 static void

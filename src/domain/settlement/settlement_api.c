@@ -147,7 +147,7 @@ result_message(const SettleItem *item)
 		return "total is 0, invoice skipped";
 	if (item->invoice == NULL)
 		return "no usage";
-	if (item->paid)
+	if (item->invoice->paid)
 		return "paid";
 	return item->payment_failure != NULL ? "invoice issued, payment failed" : "invoice issued";
 }
@@ -157,8 +157,9 @@ payment_status(const SettleItem *item)
 {
 	if (item->payment_failure != NULL)
 		return "FAILED";
-	return item->invoice != NULL && item->paid && !money_is_zero(item->invoice->total) ? "APPROVED"
-																					   : "NONE";
+	return item->invoice != NULL && item->invoice->paid && !money_is_zero(item->invoice->total)
+			   ? "APPROVED"
+			   : "NONE";
 }
 
 static Datum
@@ -179,7 +180,7 @@ result_row(FunctionCallInfo fcinfo, const SettleItem *item, const char *period)
 	else if (item->invoice_id != NULL)
 		values[2] = DirectFunctionCall1(uuid_in, CStringGetDatum(item->invoice_id));
 	values[3] = BoolGetDatum(item->invoice_id != NULL);
-	values[4] = BoolGetDatum(item->invoice != NULL && item->paid);
+	values[4] = BoolGetDatum(item->invoice != NULL && item->invoice->paid);
 	values[5] = CStringGetTextDatum(result_message(item));
 	values[6] = CStringGetTextDatum(payment_status(item));
 	nulls[7] = failure == NULL;

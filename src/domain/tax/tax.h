@@ -17,7 +17,7 @@ typedef struct TaxRate
 	Decimal percentage;
 } TaxRate;
 
-/* The rate of a code at its tax point; raises TAX_RATE_NOT_FOUND. Needs spi_begin(). */
+/* The rate of a code at the end (exclusive) of a period; raises TAX_RATE_NOT_FOUND. Needs spi_begin(). */
 extern TaxRate tax_rate_at(const char *code, TimestampTz tax_point);
 
 #endif

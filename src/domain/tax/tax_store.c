@@ -20,7 +20,7 @@
 static Stmt select_rate = {
 	.name = "select_tax_rate",
 	.sql = "SELECT t.category, t.percentage FROM billing.tax_rates t"
-		   " WHERE t.code = $1 AND t.valid_from <= $2 ORDER BY t.valid_from DESC LIMIT 1",
+		   " WHERE t.code = $1 AND t.valid_from < $2 ORDER BY t.valid_from DESC LIMIT 1",
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTOID, TIMESTAMPTZOID},
