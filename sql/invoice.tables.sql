@@ -69,6 +69,7 @@ COMMENT ON TABLE billing.invoice_headers IS
 'Invoices. Made by settlement; what was issued never changes but for its status and what was paid. Read through the view invoices.';
 CREATE UNIQUE INDEX invoice_headers_live ON billing.invoice_headers (customer_id, period, currency)
 	WHERE status <> 'CANCELLED';
+CREATE INDEX invoice_headers_rebilled ON billing.invoice_headers (customer_id, period) WHERE rebilled;
 CREATE INDEX invoice_headers_id ON billing.invoice_headers (invoice_id);
 CREATE INDEX invoice_headers_open ON billing.invoice_headers (due_at) WHERE status = 'ISSUED';
 

@@ -90,8 +90,9 @@ CREATE FUNCTION billing.usage_by_month(customers text[], from_day date, to_day d
 	),
 	days AS (
 		SELECT a.customer_id, a.day, a.resource_type, a.quantity, a.event_count, a.last_at, a.last_position
-		FROM billing.aggregated_usage a
-		WHERE a.customer_id = ANY (customers) AND a.day >= from_day AND a.day < to_day
+		FROM pg_catalog.unnest(customers) u(customer_id)
+		JOIN billing.aggregated_usage a ON a.customer_id = u.customer_id
+		WHERE a.day >= from_day AND a.day < to_day
 		AND NOT EXISTS (SELECT FROM anew n WHERE n.customer_id = a.customer_id AND n.day = a.day
 			AND n.resource_type = a.resource_type)
 		UNION ALL

@@ -164,9 +164,19 @@ stmt_execute(Stmt *stmt, StmtArgs *args)
 							stmt->read_only, 0);
 }
 
+/* What never pays for a few rows: to compile, to hash, to merge, to make a bitmap. */
+static const char *const off_by_index[] = {"jit", "enable_bitmapscan", "enable_hashagg",
+										   "enable_hashjoin", "enable_mergejoin"};
+
+static void
+turn_off(const char *setting)
+{
+	(void) set_config_option(setting, "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
+}
+
 /*
  * The first execution makes the plan, and so does the first after something that it uses changed.
- * Compiling such a plan never pays: it is kept off where it is decided.
  */
 static int
 stmt_execute_planning(Stmt *stmt, StmtArgs *args)
@@ -175,8 +185,8 @@ stmt_execute_planning(Stmt *stmt, StmtArgs *args)
 	bool before = planning_by_index;
 	int result = 0;
 
-	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-							 false);
+	for (size_t i = 0; i < lengthof(off_by_index); i++)
+		turn_off(off_by_index[i]);
 	planning_by_index = true;
 	PG_TRY();
 	{

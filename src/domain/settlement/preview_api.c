@@ -69,8 +69,7 @@ settlement_of_customer(char *customer_id, Period period)
 
 	customer_require(customer_id);
 	settlement_load(settlement);
-	if (settlement->items[0].invoice_id != NULL)
-		settlement->items[0].billed = NIL;
+	settlement->items[0].whole = settlement->items[0].invoice_id != NULL;
 	settlement->items[0].invoice_id = NULL;
 	plans_begin();
 	return settlement;

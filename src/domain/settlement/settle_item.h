@@ -29,6 +29,7 @@ typedef struct SettleItem
 	List *billed; /* SettleBilled */
 	List *dirty;  /* SettleDirty */
 	Decimal carried;
+	bool whole; /* a preview: as if the own month had not been billed */
 
 	/* the result */
 	Invoice *invoice;            /* NULL: nothing to bill */

@@ -23,18 +23,24 @@ static Stmt select_customers = {
 		" pg_catalog.jsonb_build_object('customerId', c.customer_id, 'name', c.name,"
 		" 'legalName', c.legal_name, 'taxId', c.tax_id, 'email', c.email, 'address', c.address,"
 		" 'country', c.country)::text AS snapshot"
-		" FROM billing.customers c WHERE c.customer_id = ANY ($1)",
+		" FROM unnest($1) k(customer_id)"
+		" JOIN billing.customers c ON c.customer_id = k.customer_id",
 	.expect = SPI_OK_SELECT,
 	.nargs = 1,
 	.argtypes = {TEXTARRAYOID},
 	.by_index = true,
 };
 
+/* The live invoice of the period, and the last that was cancelled to be billed again. */
 static Stmt select_invoices = {
 	.name = "settle_invoices",
-	.sql = "SELECT h.customer_id, h.invoice_id::text AS invoice_id, h.status <> 'CANCELLED' AS live"
-		   " FROM billing.invoice_headers h WHERE h.customer_id = ANY ($1) AND h.period = $2"
-		   " AND (h.status <> 'CANCELLED' OR h.rebilled) ORDER BY h.cancelled_at",
+	.sql = "SELECT k.customer_id, h.invoice_id::text AS invoice_id, true AS live"
+		   " FROM unnest($1) k(customer_id) JOIN billing.invoice_headers h"
+		   " ON h.customer_id = k.customer_id AND h.period = $2 AND h.status <> 'CANCELLED'"
+		   " UNION ALL SELECT k.customer_id, r.invoice_id::text, false"
+		   " FROM unnest($1) k(customer_id) CROSS JOIN LATERAL (SELECT h.invoice_id"
+		   " FROM billing.invoice_headers h WHERE h.customer_id = k.customer_id AND h.period = $2"
+		   " AND h.rebilled ORDER BY h.cancelled_at DESC LIMIT 1) r",
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTARRAYOID, TEXTOID},
@@ -43,8 +49,8 @@ static Stmt select_invoices = {
 
 static Stmt select_marks = {
 	.name = "settle_marks",
-	.sql = "SELECT u.customer_id, u.month, u.changes FROM billing.unbilled_usage u"
-		   " WHERE u.customer_id = ANY ($1) AND u.month <= $2",
+	.sql = "SELECT u.customer_id, u.month, u.changes FROM unnest($1) k(customer_id)"
+		   " JOIN billing.unbilled_usage u ON u.customer_id = k.customer_id AND u.month <= $2",
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTARRAYOID, DATEOID},
@@ -63,13 +69,14 @@ static Stmt select_usage = {
 
 static Stmt select_billed = {
 	.name = "settle_billed",
-	.sql =
-		"SELECT l.customer_id, l.service_period, l.code, pg_catalog.sum(l.quantity) AS quantity,"
-		" pg_catalog.sum(l.net) AS net"
-		" FROM billing.invoice_lines l JOIN billing.invoice_headers h"
-		" ON h.customer_id = l.customer_id AND h.invoice_id = l.invoice_id AND NOT h.rebilled"
-		" WHERE l.customer_id = ANY ($1) AND l.service_period = ANY ($2) AND l.kind <> 'ADJUSTMENT'"
-		" GROUP BY l.customer_id, l.service_period, l.code",
+	.sql = "SELECT l.customer_id, l.service_period, l.code, pg_catalog.sum(l.quantity) AS quantity,"
+		   " pg_catalog.sum(l.net) AS net FROM unnest($1) k(customer_id)"
+		   " CROSS JOIN unnest($2) m(period)"
+		   " JOIN billing.invoice_lines l"
+		   " ON l.customer_id = k.customer_id AND l.service_period = m.period"
+		   " JOIN billing.invoice_headers h"
+		   " ON h.customer_id = l.customer_id AND h.invoice_id = l.invoice_id AND NOT h.rebilled"
+		   " WHERE l.kind <> 'ADJUSTMENT' GROUP BY l.customer_id, l.service_period, l.code",
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTARRAYOID, TEXTARRAYOID},
@@ -78,12 +85,11 @@ static Stmt select_billed = {
 
 static Stmt select_carried = {
 	.name = "settle_carried",
-	.sql = "SELECT l.customer_id, pg_catalog.sum(l.net) AS net"
-		   " FROM billing.invoice_lines l JOIN billing.invoice_headers h"
+	.sql = "SELECT l.customer_id, pg_catalog.sum(l.net) AS net FROM unnest($1) k(customer_id)"
+		   " JOIN billing.invoice_lines l ON l.customer_id = k.customer_id"
+		   " JOIN billing.invoice_headers h"
 		   " ON h.customer_id = l.customer_id AND h.invoice_id = l.invoice_id AND NOT h.rebilled"
-		   " AND h.customer_id = ANY ($1)"
-		   " WHERE l.customer_id = ANY ($1) AND l.kind = 'ADJUSTMENT' AND l.code = 'CARRY'"
-		   " GROUP BY l.customer_id",
+		   " WHERE l.kind = 'ADJUSTMENT' AND l.code = 'CARRY' GROUP BY l.customer_id",
 	.expect = SPI_OK_SELECT,
 	.nargs = 1,
 	.argtypes = {TEXTARRAYOID},

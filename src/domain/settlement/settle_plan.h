@@ -13,7 +13,7 @@ typedef struct MonthPlan
 	bool late; /* not the month that is settled */
 	PeriodBounds bounds;
 	const PricingPlan *plan; /* NULL: none is in force */
-	char *hash_hex;          /* of the stored snapshot of a late month, NULL: none */
+	char *hash_hex;          /* of the snapshot that it was billed with, NULL: none */
 	PricingSnapshot snapshot;
 	TaxRate tax_rate;
 } MonthPlan;

@@ -125,7 +125,7 @@ item_months(const SettleItem *item, Period own, MonthRefs *refs)
 	return months;
 }
 
-/* Finds the stored snapshots of late months. */
+/* Finds the stored snapshots of months that were billed before. */
 static void
 find_snapshots(MonthRefs *refs)
 {
@@ -138,7 +138,7 @@ find_snapshots(MonthRefs *refs)
 
 	for (int i = 0; i < refs->count; i++)
 	{
-		if (!refs->refs[i].month->late)
+		if (!billed_any(refs->refs[i].item, refs->refs[i].month->month))
 			continue;
 		refs_add(&late, refs->refs[i].item, refs->refs[i].month);
 		batch_row(batch);
@@ -173,8 +173,11 @@ find_plans(Settlement *settlement, MonthRefs *refs)
 	{
 		MonthPlan *month = refs->refs[i].month;
 
-		month->plan =
-			settlement->override != NULL && !month->late ? settlement->override : plans[i];
+		month->plan = plans[i];
+		if (settlement->override == NULL || month->late)
+			continue;
+		month->plan = settlement->override;
+		month->hash_hex = NULL;
 	}
 }
 

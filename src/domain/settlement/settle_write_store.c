@@ -52,7 +52,7 @@ static Stmt record_runs = {
 		" started_at = COALESCE(s.started_at, $7), finished_at = CASE WHEN r.status <> 'PENDING' THEN $7 END,"
 		" lock_wait_us = s.lock_wait_us + $8"
 		" FROM unnest($1, $3, $4, $5, $6) r(customer_id, status, invoice_id, failure_code, failure_reason)"
-		" WHERE s.customer_id = r.customer_id AND s.customer_id = ANY ($1) AND s.period = $2",
+		" WHERE s.customer_id = r.customer_id AND s.period = $2",
 	.expect = SPI_OK_UPDATE,
 	.nargs = 8,
 	.argtypes = {TEXTARRAYOID, TEXTOID, TEXTARRAYOID, UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
@@ -63,13 +63,12 @@ static Stmt record_runs = {
 /* A month that changed since it was read keeps its mark, and so does one that a fold is changing now. */
 static Stmt clear_marks = {
 	.name = "clear_marks",
-	.sql =
-		"DELETE FROM billing.unbilled_usage u USING ("
-		"SELECT m.customer_id, m.month FROM billing.unbilled_usage m"
-		" JOIN unnest($1, $2, $3) b(customer_id, month, changes)"
-		" ON m.customer_id = b.customer_id AND m.month = b.month AND m.changes = b.changes"
-		" WHERE m.customer_id = ANY ($1) FOR UPDATE OF m SKIP LOCKED) d"
-		" WHERE u.customer_id = d.customer_id AND u.customer_id = ANY ($1) AND u.month = d.month",
+	.sql = "DELETE FROM billing.unbilled_usage u USING ("
+		   "SELECT m.customer_id, m.month FROM billing.unbilled_usage m"
+		   " JOIN unnest($1, $2, $3) b(customer_id, month, changes)"
+		   " ON m.customer_id = b.customer_id AND m.month = b.month AND m.changes = b.changes"
+		   " FOR UPDATE OF m SKIP LOCKED) d"
+		   " WHERE u.customer_id = d.customer_id AND u.month = d.month",
 	.expect = SPI_OK_DELETE,
 	.nargs = 3,
 	.argtypes = {TEXTARRAYOID, DATEARRAYOID, INT8ARRAYOID},
@@ -80,7 +79,7 @@ static Stmt fix_currencies = {
 	.name = "fix_currencies",
 	.sql = "UPDATE billing.customers c SET currency = f.currency, currency_fixed_at = $4"
 		   " FROM unnest($1, $2, $3) f(customer_id, currency, seen_currency)"
-		   " WHERE c.customer_id = f.customer_id AND c.customer_id = ANY ($1)"
+		   " WHERE c.customer_id = f.customer_id"
 		   " AND c.currency IS NOT DISTINCT FROM f.seen_currency AND c.currency_fixed_at IS NULL",
 	.expect = SPI_OK_UPDATE,
 	.nargs = 4,
