@@ -15,6 +15,16 @@ CREATE FUNCTION billing.may_read(customer_id text) RETURNS boolean
 COMMENT ON FUNCTION billing.may_read(text) IS
 'True when the caller may read the data of the customer: a member of billing_service or billing_admin, or the customer of the token.';
 
+CREATE FUNCTION billing.checked_time(value timestamptz, name text, required boolean) RETURNS timestamptz
+	LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'billing_checked_time';
+COMMENT ON FUNCTION billing.checked_time(timestamptz, text, boolean) IS
+'The value, if it is finite, or null where it is not required. Error: INVALID_ARGUMENT, which names the argument.';
+
+CREATE FUNCTION billing.checked_customer(customer_id text) RETURNS text
+	LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'billing_checked_customer';
+COMMENT ON FUNCTION billing.checked_customer(text) IS
+'The value, if it may be the id of a customer. Error: INVALID_ARGUMENT.';
+
 CREATE FUNCTION billing.append_only() RETURNS trigger
 	LANGUAGE c AS 'MODULE_PATHNAME', 'billing_append_only';
 COMMENT ON FUNCTION billing.append_only() IS

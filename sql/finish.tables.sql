@@ -98,7 +98,8 @@ $$;
 -- what a customer may call for himself
 GRANT EXECUTE ON FUNCTION billing.current_customer(), billing.business_now(), billing.version(),
 	billing.error_registry(), billing.rate(jsonb, numeric), billing.round_money(numeric, text),
-	billing.may_read(text), billing.usage_of(text, text), billing.forecast_usage(text),
+	billing.may_read(text), billing.checked_time(timestamptz, text, boolean),
+	billing.checked_customer(text), billing.usage_of(text, text), billing.forecast_usage(text),
 	billing.preview_invoice(text, text, jsonb), billing.snapshot_pricing(text, text),
 	billing.invoice_document(uuid), billing.pay_invoice(uuid, text, uuid, text, jsonb),
 	billing.effective_plan(text, timestamptz), billing.aged_receivables(timestamptz)

@@ -37,8 +37,10 @@ CREATE FUNCTION billing.aged_receivables(as_of timestamptz DEFAULT NULL)
 		pg_catalog.sum(o.amount_due)
 	FROM (
 		SELECT h.customer_id, h.currency, h.amount_due,
-			pg_catalog.ceil(EXTRACT(epoch FROM COALESCE(as_of, billing.business_now()) - h.due_at) / 86400) AS days
-		FROM billing.invoice_headers h
+			pg_catalog.ceil(EXTRACT(epoch FROM a.as_of - h.due_at) / 86400) AS days
+		FROM (SELECT COALESCE(billing.checked_time(aged_receivables.as_of, 'as_of', false), billing.business_now())
+			AS as_of OFFSET 0) a
+		CROSS JOIN billing.invoice_headers h
 		WHERE h.status IN ('ISSUED', 'OVERDUE') AND h.amount_due > 0 AND h.deleted_at IS NULL
 		AND billing.may_read(h.customer_id)
 	) o
@@ -46,4 +48,4 @@ CREATE FUNCTION billing.aged_receivables(as_of timestamptz DEFAULT NULL)
 	ORDER BY o.customer_id, o.currency
 $$;
 COMMENT ON FUNCTION billing.aged_receivables(timestamptz) IS
-'What is due on open invoices, by customer, currency and days after the due date, as of a time (default now): day 1 begins at the due date. Null where a bucket is empty.';
+'What is due on open invoices, by customer, currency and days after the due date, as of a time (default now): day 1 begins at the due date. Null where a bucket is empty. Error: INVALID_ARGUMENT.';

@@ -18,17 +18,19 @@ COMMENT ON FUNCTION billing.create_pricing_plan(text, text, jsonb, timestamptz, 
 CREATE FUNCTION billing.effective_plan(customer_id text, at timestamptz)
 	RETURNS billing.pricing_plans LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT p FROM billing.pricing_plans p
-	LEFT JOIN billing.customers c ON c.customer_id = effective_plan.customer_id
-	WHERE billing.may_read(effective_plan.customer_id)
-	AND (p.customer_id = effective_plan.customer_id
-		 OR (p.customer_id IS NULL AND (c.currency IS NULL OR p.currency = c.currency)))
-	AND p.effective_from <= at AND (p.effective_until IS NULL OR p.effective_until > at)
-	ORDER BY p.customer_id NULLS LAST, p.effective_from DESC, p.position DESC
-	LIMIT 1
+	SELECT (SELECT p FROM billing.pricing_plans p
+		LEFT JOIN billing.customers c ON c.customer_id = a.customer_id
+		WHERE (p.customer_id = a.customer_id
+			   OR (p.customer_id IS NULL AND (c.currency IS NULL OR p.currency = c.currency)))
+		AND billing.may_read(a.customer_id)
+		AND p.effective_from <= a.at AND (p.effective_until IS NULL OR p.effective_until > a.at)
+		ORDER BY p.customer_id NULLS LAST, p.effective_from DESC, p.position DESC
+		LIMIT 1)
+	FROM (SELECT billing.checked_customer(effective_plan.customer_id) AS customer_id,
+			billing.checked_time(effective_plan.at, 'at', true) AS at OFFSET 0) a
 $$;
 COMMENT ON FUNCTION billing.effective_plan(text, timestamptz) IS
-'The pricing plan in force for a customer at a time: a plan of his own before any default, then the latest effective_from. No row values when there is none.';
+'The pricing plan in force for a customer at a time: a plan of his own before any default, then the latest effective_from. Null when there is none. Error: INVALID_ARGUMENT.';
 
 CREATE FUNCTION billing.rate(charge jsonb, quantity numeric) RETURNS numeric
 	LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'billing_rate';

@@ -8,8 +8,14 @@ CREATE FUNCTION billing.run_settlement(INOUT customer_id text, INOUT period text
 COMMENT ON FUNCTION billing.run_settlement(text, text) IS
 'Settles one customer''s month (YYYY-MM in his zone): bills everything unbilled before its end, issues the invoice and charges it. payment_status NONE, PENDING, APPROVED or FAILED. A failure of the customer is answered and recorded, not raised. Errors: CUSTOMER_NOT_FOUND, INVALID_PERIOD, PERIOD_NOT_CLOSED.';
 
+CREATE FUNCTION billing.settlement_check(period text) RETURNS void
+	LANGUAGE c STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'billing_settlement_check';
+COMMENT ON FUNCTION billing.settlement_check(text) IS
+'Raises unless the period has ended in the zone of the house. Part of settle_period(). Errors: PERIOD_NOT_CLOSED, INVALID_PERIOD.';
+
 CREATE FUNCTION billing.settlement_open(period text, workers int) RETURNS text
-	LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'billing_settlement_open';
 COMMENT ON FUNCTION billing.settlement_open(text, int) IS
 'Queues every customer with something to bill for a month and opens a job; its id. Part of settle_period(). Errors: PERIOD_NOT_CLOSED, INVALID_PERIOD.';
@@ -21,7 +27,7 @@ COMMENT ON FUNCTION billing.settlement_chunk(text, text, int) IS
 'Settles the next queued customers (at most 60) after a key, in one transaction. redo: writing them together failed and was undone, call again with size 1. Part of settle_period().';
 
 CREATE FUNCTION billing.settlement_close(job text) RETURNS void
-	LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'billing_settlement_close';
 COMMENT ON FUNCTION billing.settlement_close(text) IS
 'Ends a job. Part of settle_period().';

@@ -25,6 +25,7 @@ CREATE TABLE billing.job_runs (
 	period text,
 	status text NOT NULL,
 	workers int NOT NULL,
+	settings jsonb NOT NULL,
 	started_at timestamptz NOT NULL,
 	finished_at timestamptz,
 	message text,

@@ -13,12 +13,26 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
+#define MAX_SHOWN_BYTES 64
+
 bool
 text_is_blank(const char *value)
 {
 	while (*value == ' ' || (*value >= '\t' && *value <= '\r'))
 		value++;
 	return *value == '\0';
+}
+
+/* What an error repeats of a value: its beginning. */
+char *
+text_shown(const char *value)
+{
+	char *shown = pstrdup(value);
+	int length = (int) strlen(shown);
+
+	if (length > MAX_SHOWN_BYTES)
+		shown[pg_mbcliplen(shown, length, MAX_SHOWN_BYTES)] = '\0';
+	return shown;
 }
 
 void
@@ -108,6 +122,25 @@ arg_choice_optional(FunctionCallInfo fcinfo, int number, const char *name,
 		appendStringInfo(&list, "%s%s", i > 0 ? ", " : "", choices[i]);
 	}
 	billing_error(INVALID_ARGUMENT, errmsg("%s is not one of the allowed values", name),
-				  errdetail("The value is \"%s\".", value), errhint("Allowed are %s.", list.data));
+				  errdetail("The value is \"%s\".", text_shown(value)),
+				  errhint("Allowed are %s.", list.data));
 	return NULL; /* not reached */
+}
+
+/* billing.checked_time(value timestamptz, name text, required boolean) -> timestamptz */
+PG_FUNCTION_INFO_V1(billing_checked_time);
+Datum
+billing_checked_time(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(0) && !PG_GETARG_BOOL(2))
+		PG_RETURN_NULL();
+	PG_RETURN_TIMESTAMPTZ(arg_time_required(fcinfo, 0, text_to_cstring(PG_GETARG_TEXT_PP(1))));
+}
+
+/* billing.checked_customer(customer_id text) -> text */
+PG_FUNCTION_INFO_V1(billing_checked_customer);
+Datum
+billing_checked_customer(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(arg_text_required(fcinfo, 0, "customer_id", MAX_CUSTOMER_ID)));
 }

@@ -18,6 +18,7 @@
 #define MAX_METADATA_BYTES 16384
 
 extern bool text_is_blank(const char *value);
+extern char *text_shown(const char *value);
 extern void text_check(const char *value, const char *name, int max);
 extern char *arg_text_required(FunctionCallInfo fcinfo, int number, const char *name, int max);
 extern char *arg_text_optional(FunctionCallInfo fcinfo, int number, const char *name, int max);

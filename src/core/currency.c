@@ -213,6 +213,8 @@ currency_find(const char *code)
 }
 
 /* As currency_find(), but never NULL: raises UNKNOWN_CURRENCY. */
+#define MAX_SHOWN_CODE 12 /* bytes; an error does not repeat a longer text */
+
 const Currency *
 currency_require(const char *code)
 {
@@ -223,7 +225,9 @@ currency_require(const char *code)
 					  errdetail("Every amount has a currency."),
 					  errhint("Give an upper-case ISO 4217 code, for example KRW or USD."));
 	if (currency == NULL)
-		billing_error(UNKNOWN_CURRENCY, errmsg("unknown currency \"%s\"", code),
+		billing_error(UNKNOWN_CURRENCY,
+					  errmsg("unknown currency \"%s\"",
+							 strlen(code) <= MAX_SHOWN_CODE ? code : "..."),
 					  errdetail("It is not the code of an ISO 4217 currency with a minor unit."),
 					  errhint("Give an upper-case ISO 4217 code, for example KRW or USD."));
 	return currency;

@@ -18,6 +18,7 @@
 /* What one part of an allocation lost when its share was cut. */
 typedef struct Loss
 {
+	int128 share;
 	int128 remainder;
 	int part;
 } Loss;
@@ -197,23 +198,25 @@ money_allocate(Money total, const int64 *weights, int count, Money *parts)
 	losses = palloc(sizeof(Loss) * (Size) count);
 	for (int i = 0; i < count; i++)
 	{
-		int128 share = whole * weights[i] / sum;
-
+		losses[i].share = whole * weights[i] / sum;
 		losses[i].remainder = whole * weights[i] % sum;
 		losses[i].part = i;
 		if (losses[i].remainder < 0)
 		{
 			losses[i].remainder += sum;
-			share--;
+			losses[i].share--;
 		}
-		if (share < PG_INT64_MIN / 2 || share > PG_INT64_MAX - 1)
-			billing_error(AMOUNT_OVERFLOW, errmsg("a part of an allocation is out of range"));
-		parts[i].minor = (int64) (share * sign);
-		left -= share;
+		left -= losses[i].share;
 	}
 	qsort(losses, (size_t) count, sizeof(Loss), loss_compare);
-	for (int i = 0; i < (int) left; i++)
-		parts[losses[i].part].minor += sign;
+	for (int i = 0; i < count; i++)
+	{
+		int128 part = (losses[i].share + (i < left ? 1 : 0)) * sign;
+
+		if (part < PG_INT64_MIN || part > PG_INT64_MAX)
+			billing_error(AMOUNT_OVERFLOW, errmsg("a part of an allocation is out of range"));
+		parts[losses[i].part].minor = (int64) part;
+	}
 	pfree(losses);
 }
 

@@ -29,7 +29,7 @@ numeric_require_decimal(Datum numeric, const char *what)
 
 	if (!numeric_to_decimal(numeric, &result))
 		billing_error(INVALID_ARGUMENT, errmsg("%s must be a finite decimal", what),
-					  errdetail("The value is %s.",
+					  errdetail("The value is %.60s.",
 								DatumGetCString(DirectFunctionCall1(numeric_out, numeric))),
 					  errhint("At most %d digits are supported.", DECIMAL_MAX_DIGITS));
 	return result;

@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include "core/args.h"
 #include "core/errors.h"
 #include "core/period.h"
 #include "fmgr.h"
@@ -34,7 +35,7 @@ period_parse(const char *text)
 	}
 	if (!ok || period.month < 1 || period.month > 12 || period.year < PERIOD_FIRST_YEAR)
 		billing_error(INVALID_PERIOD, errmsg("period is not a month"),
-					  text ? errdetail("The value is \"%s\".", text)
+					  text ? errdetail("The value is \"%s\".", text_shown(text))
 						   : errdetail("The value is null."),
 					  errhint("Write it as YYYY-MM, for example 2026-05."));
 	return period;
@@ -113,7 +114,9 @@ zone_check(const char *zone)
 {
 	pg_tz *found = pg_tzset(zone);
 
-	if (found == NULL || !pg_tz_acceptable(found))
-		billing_error(INVALID_ARGUMENT, errmsg("time zone \"%s\" is not known", zone),
+	/* a rule such as UTC+9 is taken by pg_tzset(), too, and means west of Greenwich */
+	if (found == NULL || !pg_tz_acceptable(found) || zone[strcspn(zone, "<>,:")] != '\0' ||
+		(strpbrk(zone, "+-0123456789") != NULL && strchr(zone, '/') == NULL))
+		billing_error(INVALID_ARGUMENT, errmsg("time zone \"%s\" is not known", text_shown(zone)),
 					  errhint("Use a name of pg_timezone_names, for example Asia/Seoul."));
 }

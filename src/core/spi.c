@@ -148,8 +148,9 @@ spi_init(void)
 static void
 stmt_prepare(Stmt *stmt)
 {
-	SPIPlanPtr plan = SPI_prepare_cursor(stmt->sql, stmt->nargs, stmt->argtypes,
-										 stmt->by_index ? CURSOR_OPT_GENERIC_PLAN : 0);
+	SPIPlanPtr plan =
+		SPI_prepare_cursor(stmt->sql, stmt->nargs, stmt->argtypes,
+						   stmt->by_index || stmt->by_hash ? CURSOR_OPT_GENERIC_PLAN : 0);
 
 	Ensure(plan != NULL, "could not prepare statement \"%s\": %s", stmt->name,
 		   SPI_result_code_string(SPI_result));
@@ -168,6 +169,9 @@ stmt_execute(Stmt *stmt, StmtArgs *args)
 static const char *const off_by_index[] = {"jit", "enable_bitmapscan", "enable_hashagg",
 										   "enable_hashjoin", "enable_mergejoin"};
 
+/* What never pays for many. */
+static const char *const off_by_hash[] = {"jit", "enable_nestloop"};
+
 static void
 turn_off(const char *setting)
 {
@@ -185,9 +189,11 @@ stmt_execute_planning(Stmt *stmt, StmtArgs *args)
 	bool before = planning_by_index;
 	int result = 0;
 
-	for (size_t i = 0; i < lengthof(off_by_index); i++)
+	for (size_t i = 0; stmt->by_index && i < lengthof(off_by_index); i++)
 		turn_off(off_by_index[i]);
-	planning_by_index = true;
+	for (size_t i = 0; stmt->by_hash && i < lengthof(off_by_hash); i++)
+		turn_off(off_by_hash[i]);
+	planning_by_index = stmt->by_index;
 	PG_TRY();
 	{
 		result = stmt_execute(stmt, args);
@@ -208,6 +214,7 @@ stmt_execute_planning(Stmt *stmt, StmtArgs *args)
  * A plan is made once and kept, also when it was made over tables that were still empty: a scan of
  * a whole table or index chosen then would make every later call linear in the table. Statements
  * that find their rows by key say by_index: they have one plan, made as if all tables were large.
+ * Those that join very many rows say by_hash: they have one plan without nested loops.
  */
 Rows
 stmt_run(Stmt *stmt, StmtArgs *args)
@@ -219,7 +226,7 @@ stmt_run(Stmt *stmt, StmtArgs *args)
 		   stmt->name);
 	if (stmt->plan == NULL)
 		stmt_prepare(stmt);
-	if (stmt->by_index && (!stmt->planned || !SPI_plan_is_valid(stmt->plan)))
+	if ((stmt->by_index || stmt->by_hash) && (!stmt->planned || !SPI_plan_is_valid(stmt->plan)))
 		result = stmt_execute_planning(stmt, args);
 	else
 		result = stmt_execute(stmt, args);

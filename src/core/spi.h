@@ -15,6 +15,7 @@ typedef struct Stmt
 	Oid argtypes[STMT_MAX_ARGS];
 	bool read_only; /* runs in the caller's snapshot: for STABLE functions */
 	bool by_index;  /* finds its rows by key: see stmt_run() */
+	bool by_hash;   /* joins many rows: see stmt_run() */
 	bool planned;
 	SPIPlanPtr plan;
 } Stmt;

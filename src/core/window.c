@@ -113,13 +113,14 @@ static Stmt make_cursors = {
 	.argtypes = {TEXTOID, TIMESTAMPTZOID},
 };
 
-static Stmt lock_cursor = {
-	.name = "lock_cursor",
-	.sql = "SELECT w.era, w.snapshot FROM billing.window_cursors w"
-		   " WHERE w.consumer = $1 AND w.bucket = $2 FOR UPDATE SKIP LOCKED",
+static Stmt lock_cursors = {
+	.name = "lock_cursors",
+	.sql = "SELECT w.bucket, w.era, w.snapshot, w.snapshot::text AS snapshot_text"
+		   " FROM billing.window_cursors w WHERE w.consumer = $1 AND w.bucket >= $2"
+		   " AND w.bucket < $2 + $3 ORDER BY w.bucket FOR UPDATE SKIP LOCKED",
 	.expect = SPI_OK_SELECT,
-	.nargs = 2,
-	.argtypes = {TEXTOID, INT2OID},
+	.nargs = 3,
+	.argtypes = {TEXTOID, INT4OID, INT4OID},
 };
 
 /* Makes the cursors of a consumer that has none. */
@@ -133,22 +134,71 @@ window_open(const char *consumer)
 	stmt_run(&make_cursors, &args);
 }
 
-bool
-window_lock(const char *consumer, int bucket, WindowCursor *cursor)
+typedef struct CursorGroup
 {
+	char *snapshot_text;
+	WindowCursors *cursors;
+} CursorGroup;
+
+static WindowCursors *
+group_of(List **groups, Rows *rows)
+{
+	char *text = row_text(rows, "snapshot_text");
+	int32 era = row_int32(rows, "era");
+	CursorGroup *group;
+	ListCell *cell;
+	bool isnull;
+
+	foreach (cell, *groups)
+	{
+		group = lfirst(cell);
+		if (group->cursors->era == era && strcmp(group->snapshot_text, text) == 0)
+			return group->cursors;
+	}
+	group = palloc(sizeof(CursorGroup));
+	group->snapshot_text = text;
+	group->cursors = palloc0(sizeof(WindowCursors));
+	group->cursors->era = era;
+	group->cursors->snapshot = row_datum(rows, "snapshot", PG_SNAPSHOTOID, &isnull);
+	*groups = lappend(*groups, group);
+	return group->cursors;
+}
+
+List *
+window_lock(const char *consumer, int first, int count)
+{
+	List *groups = NIL;
+	List *result = NIL;
+	ListCell *cell;
 	StmtArgs args = {0};
 	Rows rows;
 	bool isnull;
 
 	arg_text(&args, consumer);
-	arg_datum(&args, Int16GetDatum(bucket));
-	rows = stmt_run(&lock_cursor, &args);
-	if (!row_next(&rows))
-		return false;
-	cursor->bucket = bucket;
-	cursor->era = row_int32(&rows, "era");
-	cursor->snapshot = row_datum(&rows, "snapshot", PG_SNAPSHOTOID, &isnull);
-	return true;
+	arg_datum(&args, Int32GetDatum(first));
+	arg_datum(&args, Int32GetDatum(count));
+	rows = stmt_run(&lock_cursors, &args);
+	while (row_next(&rows))
+	{
+		WindowCursors *cursors = group_of(&groups, &rows);
+
+		cursors->buckets[cursors->count++] =
+			DatumGetInt16(row_datum(&rows, "bucket", INT2OID, &isnull));
+	}
+	foreach (cell, groups)
+		result = lappend(result, ((CursorGroup *) lfirst(cell))->cursors);
+	return result;
+}
+
+void
+arg_buckets(StmtArgs *args, const WindowCursors *cursors)
+{
+	Datum values[WINDOW_BUCKETS];
+	bool nulls[WINDOW_BUCKETS] = {false};
+
+	for (int i = 0; i < cursors->count; i++)
+		values[i] = Int16GetDatum(cursors->buckets[i]);
+	arg_array(args, &(ArrayArg){values, nulls, cursors->count, INT2OID});
 }
 
 static Datum
@@ -213,37 +263,30 @@ window_take(void)
 	return row_datum(&rows, "snapshot", PG_SNAPSHOTOID, &isnull);
 }
 
-Datum
-window_nothing(void)
-{
-	return snapshot_in("1:1:");
-}
-
 static Stmt move_cursor = {
 	.name = "move_cursor",
 	.sql = "UPDATE billing.window_cursors w SET era = $3, snapshot = $4, moved_at = $5"
-		   " WHERE w.consumer = $1 AND w.bucket = $2 AND (w.era < $3 OR"
+		   " WHERE w.consumer = $1 AND w.bucket = ANY ($2) AND (w.era < $3 OR"
 		   " pg_catalog.pg_snapshot_xmax(w.snapshot) <= pg_catalog.pg_snapshot_xmax($4))",
 	.expect = SPI_OK_UPDATE,
 	.nargs = 5,
-	.argtypes = {TEXTOID, INT2OID, INT4OID, PG_SNAPSHOTOID, TIMESTAMPTZOID},
+	.argtypes = {TEXTOID, INT2ARRAYOID, INT4OID, PG_SNAPSHOTOID, TIMESTAMPTZOID},
 };
 
 void
-window_move(const char *consumer, const WindowCursor *cursor, int32 era, Datum snapshot)
+window_move(const char *consumer, const WindowCursors *cursors, int32 era, Datum snapshot)
 {
 	StmtArgs args = {0};
 	Rows rows;
 
 	arg_text(&args, consumer);
-	arg_datum(&args, Int16GetDatum(cursor->bucket));
+	arg_buckets(&args, cursors);
 	arg_datum(&args, Int32GetDatum(era));
 	arg_datum(&args, snapshot);
 	arg_datum(&args, TimestampTzGetDatum(clock_now()));
 	rows = stmt_run(&move_cursor, &args);
-	if (rows.count != 1)
-		billing_retry(
-			errmsg("window cursor \"%s\" %d would move backwards", consumer, cursor->bucket));
+	if (rows.count != (uint64) cursors->count)
+		billing_retry(errmsg("window cursors of \"%s\" would move backwards", consumer));
 }
 
 PG_FUNCTION_INFO_V1(billing_window_snapshot);

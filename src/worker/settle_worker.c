@@ -32,12 +32,11 @@ billing_settle_worker_main(Datum argument)
 	BackgroundWorkerInitializeConnectionByOid(args.database, args.login, 0);
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
-	SetConfigOption("billing.now", args.now, PGC_SUSET, PGC_S_SESSION);
-	SetConfigOption("billing.zero_invoices", args.zero, PGC_SUSET, PGC_S_SESSION);
 	if (args.role != args.login)
 		SetConfigOption("role", GetUserNameFromId(args.role, false), PGC_USERSET, PGC_S_SESSION);
 	spi_begin_nonatomic();
 	pgstat_report_activity(STATE_RUNNING, "billing settlement");
+	settle_loop_take_settings(args.job);
 	settle_loop(args.period);
 	spi_end();
 	CommitTransactionCommand();

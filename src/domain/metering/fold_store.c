@@ -3,61 +3,81 @@
  *	  Folding usage events by (customer, resource type, day in the customer's zone).
  *
  * Guarantees: each committed event is folded exactly once, whatever runs beside it; see
- * core/window.h. Several sessions share the work by bucket: one that another session is folding
- * is passed by. Locks: the cursor of a bucket, then rows of aggregated_usage and unbilled_usage.
+ * core/window.h. Several sessions share the work by buckets: those that another session is folding
+ * are passed by. Locks: the cursor of a bucket, then rows of aggregated_usage and unbilled_usage.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "core/errors.h"
 #include "core/spi.h"
 #include "core/window.h"
 #include "domain/metering/fold.h"
 #include "domain/metering/metering.h"
 #include "miscadmin.h"
+#include "utils/array.h"
+
+#define FOLD_PARTS 4 /* the buckets are folded in so many statements: sessions share the parts */
+#define FOLD_BUCKETS (WINDOW_BUCKETS / FOLD_PARTS)
+#define FOLD_SMALL 10000 /* rows of a window; a larger one is joined by hashing */
 
 /*
- * The rows of a window: of the cursor's era what the old snapshot ($3) did not see, of the eras
+ * The rows of a window: of the cursors' era what the old snapshot ($3) did not see, of the eras
  * between it and the present everything, of the present era what the new snapshot ($5) sees.
  */
 #define WINDOW_ROWS                                                                                \
-	"(SELECT e.* FROM billing.usage_events e WHERE e.bucket = $1"                                  \
+	"(SELECT e.* FROM billing.usage_events e WHERE e.bucket = ANY ($1)"                            \
 	" AND (e.era, e.xid) >= ($2, pg_catalog.pg_snapshot_xmax($3))"                                 \
-	" UNION ALL SELECT e.* FROM pg_catalog.pg_snapshot_xip($3) x"                                  \
-	" JOIN billing.usage_events e ON e.xid = x WHERE e.bucket = $1 AND e.era = $2) e"              \
-	" JOIN billing.customers c ON c.customer_id = e.customer_id"                                   \
-	" JOIN billing.meter_definitions m ON m.resource_type = e.resource_type"                       \
-	" WHERE (e.era < $4 OR pg_catalog.pg_visible_in_snapshot(e.xid, $5))"
+	" UNION ALL SELECT e.* FROM billing.usage_events e WHERE e.bucket = ANY ($1) AND e.era = $2"   \
+	" AND e.xid = ANY (ARRAY(SELECT x FROM pg_catalog.pg_snapshot_xip($3) x))) e"
+
+#define WINDOW_VISIBLE "(e.era < $4 OR pg_catalog.pg_visible_in_snapshot(e.xid, $5))"
 
 #define MARK_MONTHS                                                                                               \
 	" INSERT INTO billing.unbilled_usage AS u (customer_id, month, changes)"                                      \
 	" SELECT DISTINCT g.customer_id, pg_catalog.date_trunc('month', g.day)::date, 1 FROM grouped g ORDER BY 1, 2" \
 	" ON CONFLICT (customer_id, month) DO UPDATE SET changes = u.changes + 1"
 
-#define WINDOW_ARGTYPES INT2OID, INT4OID, PG_SNAPSHOTOID, INT4OID, PG_SNAPSHOTOID
+#define WINDOW_ARGTYPES INT2ARRAYOID, INT4OID, PG_SNAPSHOTOID, INT4OID, PG_SNAPSHOTOID, TEXTARRAYOID
 
-static Stmt fold_sums = {
-	.name = "fold_sums",
-	.sql =
-		"WITH grouped AS MATERIALIZED (SELECT e.customer_id,"
-		" (e.occurred_at AT TIME ZONE c.time_zone)::date AS day, e.resource_type,"
-		" CASE m.aggregation WHEN 'SUM'"
-		" THEN pg_catalog.sum(CASE WHEN e.reverses IS NULL THEN e.quantity ELSE - e.quantity END)"
-		" ELSE pg_catalog.sum(CASE WHEN e.reverses IS NULL THEN 1 ELSE -1 END) END AS quantity,"
-		" pg_catalog.sum(CASE WHEN e.reverses IS NULL THEN 1 ELSE -1 END) AS event_count,"
-		" pg_catalog.count(*) AS events"
-		" FROM " WINDOW_ROWS " AND m.aggregation IN ('SUM', 'COUNT')"
-		" GROUP BY e.customer_id, day, e.resource_type, m.aggregation),"
-		" folded AS (INSERT INTO billing.aggregated_usage AS a"
-		" (customer_id, day, resource_type, quantity, event_count)"
-		" SELECT g.customer_id, g.day, g.resource_type, g.quantity, g.event_count FROM grouped g"
-		" ON CONFLICT (customer_id, day, resource_type) DO UPDATE SET"
-		" quantity = a.quantity + EXCLUDED.quantity,"
-		" event_count = a.event_count + EXCLUDED.event_count),"
-		" marked AS (" MARK_MONTHS ")"
-		" SELECT COALESCE(pg_catalog.sum(g.events), 0)::bigint AS events FROM grouped g",
+/* SUM and COUNT: what came less what was reversed, added to the day. $6: the other meters. */
+#define FOLD_SUMS                                                                                  \
+	"WITH grouped AS MATERIALIZED (SELECT e.customer_id,"                                          \
+	" (e.occurred_at AT TIME ZONE c.time_zone)::date AS day, e.resource_type,"                     \
+	" pg_catalog.sum(e.quantity) AS total, pg_catalog.count(*) AS events,"                         \
+	" pg_catalog.count(e.reverses) AS reversals,"                                                  \
+	" pg_catalog.sum(e.quantity) FILTER (WHERE e.reverses IS NOT NULL) AS reversed"                \
+	" FROM " WINDOW_ROWS " JOIN billing.customers c ON c.customer_id = e.customer_id"              \
+	" WHERE " WINDOW_VISIBLE " AND e.resource_type <> ALL ($6)"                                    \
+	" GROUP BY e.customer_id, day, e.resource_type),"                                              \
+	" folded AS (INSERT INTO billing.aggregated_usage AS a"                                        \
+	" (customer_id, day, resource_type, quantity, event_count)"                                    \
+	" SELECT g.customer_id, g.day, g.resource_type, CASE m.aggregation"                            \
+	" WHEN 'COUNT' THEN g.events - 2 * g.reversals"                                                \
+	" ELSE g.total - 2 * COALESCE(g.reversed, 0) END, g.events - 2 * g.reversals"                  \
+	" FROM grouped g JOIN billing.meter_definitions m ON m.resource_type = g.resource_type"        \
+	" ON CONFLICT (customer_id, day, resource_type) DO UPDATE SET"                                 \
+	" quantity = a.quantity + EXCLUDED.quantity,"                                                  \
+	" event_count = a.event_count + EXCLUDED.event_count),"                                        \
+	" marked AS (" MARK_MONTHS ")"                                                                 \
+	" SELECT COALESCE(pg_catalog.sum(g.events), 0)::bigint AS events FROM grouped g"
+
+static Stmt fold_sums_small = {
+	.name = "fold_sums_small",
+	.sql = FOLD_SUMS,
 	.expect = SPI_OK_SELECT,
-	.nargs = 5,
+	.nargs = 6,
 	.argtypes = {WINDOW_ARGTYPES},
+	.by_index = true,
+};
+
+static Stmt fold_sums_large = {
+	.name = "fold_sums_large",
+	.sql = FOLD_SUMS,
+	.expect = SPI_OK_SELECT,
+	.nargs = 6,
+	.argtypes = {WINDOW_ARGTYPES},
+	.by_hash = true,
 };
 
 #define LATER " (EXCLUDED.last_at, EXCLUDED.last_position) > (a.last_at, a.last_position)"
@@ -78,7 +98,9 @@ static Stmt fold_extremes = {
 		" CASE m.aggregation WHEN 'LAST' THEN pg_catalog.max(e.occurred_at) END AS last_at,"
 		" CASE m.aggregation WHEN 'LAST' THEN (pg_catalog.array_agg("
 		"e.position ORDER BY e.occurred_at DESC, e.position DESC))[1] END AS last_position"
-		" FROM " WINDOW_ROWS " AND m.aggregation IN ('MAX', 'LAST')"
+		" FROM " WINDOW_ROWS " JOIN billing.customers c ON c.customer_id = e.customer_id"
+		" JOIN billing.meter_definitions m ON m.resource_type = e.resource_type"
+		" WHERE " WINDOW_VISIBLE " AND e.resource_type = ANY ($6)"
 		" GROUP BY e.customer_id, day, e.resource_type, m.aggregation, c.time_zone),"
 		" more AS (INSERT INTO billing.aggregated_usage AS a"
 		" (customer_id, day, resource_type, quantity, event_count, last_at, last_position)"
@@ -104,89 +126,116 @@ static Stmt fold_extremes = {
 		" marked AS (" MARK_MONTHS ")"
 		" SELECT COALESCE(pg_catalog.sum(g.events), 0)::bigint AS events FROM grouped g",
 	.expect = SPI_OK_SELECT,
-	.nargs = 5,
+	.nargs = 6,
 	.argtypes = {WINDOW_ARGTYPES},
 };
 
-static Stmt has_extremes = {
-	.name = "has_extremes",
-	.sql = "SELECT EXISTS (SELECT FROM billing.meter_definitions m"
-		   " WHERE m.aggregation IN ('MAX', 'LAST') AND m.frozen_at IS NOT NULL) AS found",
+static Stmt select_extremes = {
+	.name = "select_extremes",
+	.sql = "SELECT COALESCE(pg_catalog.array_agg(m.resource_type), '{}')::text[] AS types"
+		   " FROM billing.meter_definitions m"
+		   " WHERE m.aggregation IN ('MAX', 'LAST') AND m.frozen_at IS NOT NULL",
 	.expect = SPI_OK_SELECT,
 };
 
-/* A bucket without news is left as it is: its cursor need not move. */
-static Stmt has_news = {
-	.name = "has_news",
-	.sql = "SELECT 1 FROM billing.usage_events e WHERE e.bucket = $1"
+/* Counts a window up to FOLD_SMALL rows, one more meaning that it is larger. */
+static Stmt count_news = {
+	.name = "count_news",
+	.sql = "SELECT pg_catalog.count(*) AS news FROM (SELECT 1 FROM unnest($1) b(bucket)"
+		   " JOIN billing.usage_events e ON e.bucket = b.bucket"
 		   " AND (e.era, e.xid) >= ($2, pg_catalog.pg_snapshot_xmax($3))"
-		   " UNION ALL SELECT 1 FROM pg_catalog.pg_snapshot_xip($3) x"
-		   " JOIN billing.usage_events e ON e.xid = x WHERE e.bucket = $1 AND e.era = $2 LIMIT 1",
+		   " UNION ALL SELECT 1 FROM unnest($1) b(bucket)"
+		   " CROSS JOIN pg_catalog.pg_snapshot_xip($3) x"
+		   " JOIN billing.usage_events e ON e.bucket = b.bucket AND e.era = $2 AND e.xid = x"
+		   " LIMIT $4) n",
 	.expect = SPI_OK_SELECT,
-	.nargs = 3,
-	.argtypes = {INT2OID, INT4OID, PG_SNAPSHOTOID},
+	.nargs = 4,
+	.argtypes = {INT2ARRAYOID, INT4OID, PG_SNAPSHOTOID, INT4OID},
 	.by_index = true,
 };
 
-static bool
-bucket_has_news(const WindowCursor *cursor)
-{
-	StmtArgs args = {0};
-
-	arg_datum(&args, Int16GetDatum(cursor->bucket));
-	arg_datum(&args, Int32GetDatum(cursor->era));
-	arg_datum(&args, cursor->snapshot);
-	return stmt_run(&has_news, &args).count > 0;
-}
-
 static int64
-fold_with(Stmt *stmt, const WindowCursor *cursor, int32 era, Datum snapshot)
+window_news(const WindowCursors *cursors)
 {
 	StmtArgs args = {0};
 	Rows rows;
 
-	arg_datum(&args, Int16GetDatum(cursor->bucket));
-	arg_datum(&args, Int32GetDatum(cursor->era));
-	arg_datum(&args, cursor->snapshot);
-	arg_datum(&args, Int32GetDatum(era));
-	arg_datum(&args, snapshot);
-	rows = stmt_run(stmt, &args);
-	return row_next(&rows) ? row_int64(&rows, "events") : 0;
+	arg_buckets(&args, cursors);
+	arg_datum(&args, Int32GetDatum(cursors->era));
+	arg_datum(&args, cursors->snapshot);
+	arg_datum(&args, Int32GetDatum(FOLD_SMALL + 1));
+	rows = stmt_run(&count_news, &args);
+	Ensure(row_next(&rows), "no count of news");
+	return row_int64(&rows, "news");
 }
 
 /* Asked after the snapshot is taken: the meter of an event in the window is frozen by then. */
-static bool
-extremes_in_use(void)
+static Datum
+extreme_types(bool *any)
 {
-	Rows rows = stmt_run(&has_extremes, NULL);
+	Rows rows = stmt_run(&select_extremes, NULL);
+	bool isnull;
+	Datum types;
 
-	return row_next(&rows) && row_bool(&rows, "found");
+	Ensure(row_next(&rows), "no list of meters");
+	types = row_datum(&rows, "types", TEXTARRAYOID, &isnull);
+	*any = ARR_NDIM(DatumGetArrayTypeP(types)) > 0;
+	return types;
+}
+
+static int64
+fold_with(Stmt *stmt, StmtArgs *args)
+{
+	Rows rows = stmt_run(stmt, args);
+
+	return row_next(&rows) ? row_int64(&rows, "events") : 0;
+}
+
+/* Folds the window of locked cursors and moves them; those without news stay as they are. */
+static int64
+fold_window(const WindowCursors *cursors, int32 era)
+{
+	int64 news = window_news(cursors);
+	StmtArgs args = {0};
+	Datum snapshot;
+	int64 events;
+	bool extremes;
+
+	if (news == 0)
+		return 0;
+	snapshot = window_take();
+	arg_buckets(&args, cursors);
+	arg_datum(&args, Int32GetDatum(cursors->era));
+	arg_datum(&args, cursors->snapshot);
+	arg_datum(&args, Int32GetDatum(era));
+	arg_datum(&args, snapshot);
+	arg_datum(&args, extreme_types(&extremes));
+	events = fold_with(news > FOLD_SMALL ? &fold_sums_large : &fold_sums_small, &args);
+	if (extremes)
+		events += fold_with(&fold_extremes, &args);
+	window_move(USAGE_CONSUMER, cursors, era, snapshot);
+	return events;
 }
 
 int64
 usage_fold(void)
 {
 	int32 era = window_era();
+	int first = MyProcPid % FOLD_PARTS; /* sessions begin apart, so that they meet late */
 	int64 events = 0;
 
 	window_open(USAGE_CONSUMER);
-	for (int i = 0; i < WINDOW_BUCKETS; i++)
+	for (int i = 0; i < FOLD_PARTS; i++)
 	{
-		/* sessions start at different buckets, so that they meet late */
-		int bucket = (i + MyProcPid) % WINDOW_BUCKETS;
-		WindowCursor cursor;
-		Datum snapshot;
+		int part = (first + i) % FOLD_PARTS;
+		List *windows = window_lock(USAGE_CONSUMER, part * FOLD_BUCKETS, FOLD_BUCKETS);
+		ListCell *cell;
 
-		CHECK_FOR_INTERRUPTS();
-		if (!window_lock(USAGE_CONSUMER, bucket, &cursor))
-			continue;
-		if (!bucket_has_news(&cursor))
-			continue;
-		snapshot = window_take();
-		events += fold_with(&fold_sums, &cursor, era, snapshot);
-		if (extremes_in_use())
-			events += fold_with(&fold_extremes, &cursor, era, snapshot);
-		window_move(USAGE_CONSUMER, &cursor, era, snapshot);
+		foreach (cell, windows)
+		{
+			CHECK_FOR_INTERRUPTS();
+			events += fold_window(lfirst(cell), era);
+		}
 	}
 	return events;
 }

@@ -6,6 +6,7 @@
 
 #include "catalog/pg_type.h"
 #include "core/actor.h"
+#include "core/args.h"
 #include "core/clock.h"
 #include "core/errors.h"
 #include "core/spi.h"
@@ -33,6 +34,15 @@ json_text_member(JsonbContainer *object, const char *key)
 	return pstrdup("");
 }
 
+static bool
+json_member_is_string(JsonbContainer *object, const char *key)
+{
+	JsonbValue buffer;
+	JsonbValue *value = getKeyJsonValueFromContainer(object, key, strlen(key), &buffer);
+
+	return value != NULL && value->type == jbvString;
+}
+
 /* Reads a timestamp as timestamptz does; false where the text is none. */
 static bool
 json_time_member(JsonbContainer *object, const char *key, UsageEvent *event)
@@ -44,6 +54,9 @@ json_time_member(JsonbContainer *object, const char *key, UsageEvent *event)
 	event->has_occurred_at = text != NULL;
 	if (text == NULL)
 		return true;
+	/* not a number, and not a word such as "yesterday", which means the server's clock */
+	if (!json_member_is_string(object, key) || text[0] < '0' || text[0] > '9')
+		return false;
 	PG_TRY();
 	{
 		event->occurred_at = DatumGetTimestampTz(
@@ -162,19 +175,23 @@ typedef struct Column
 	int count;
 } Column;
 
+static ArrayType *
+array_argument(FunctionCallInfo fcinfo, int number, const char *name)
+{
+	ArrayType *array = DatumGetArrayTypeP(arg_required(fcinfo, number, name));
+
+	if (ARR_NDIM(array) > 1)
+		billing_error(INVALID_ARGUMENT, errmsg("%s must have one dimension", name));
+	return array;
+}
+
 static Column
 column_read(FunctionCallInfo fcinfo, int number, const char *name, Oid type)
 {
 	Column column;
-	ArrayType *array;
 
-	if (PG_ARGISNULL(number))
-		billing_error(INVALID_ARGUMENT, errmsg("%s must not be null", name));
-	array = PG_GETARG_ARRAYTYPE_P(number);
-	if (ARR_NDIM(array) > 1)
-		billing_error(INVALID_ARGUMENT, errmsg("%s must have one dimension", name));
-	deconstruct_array(array, type, -1, false, TYPALIGN_INT, &column.values, &column.nulls,
-					  &column.count);
+	deconstruct_array(array_argument(fcinfo, number, name), type, -1, false, TYPALIGN_INT,
+					  &column.values, &column.nulls, &column.count);
 	return column;
 }
 
@@ -182,12 +199,10 @@ static Column
 times_read(FunctionCallInfo fcinfo)
 {
 	Column column;
+	ArrayType *array = array_argument(fcinfo, 4, "occurred_at");
 
-	if (PG_ARGISNULL(4))
-		billing_error(INVALID_ARGUMENT, errmsg("occurred_at must not be null"));
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(4), TIMESTAMPTZOID, sizeof(TimestampTz),
-					  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &column.values, &column.nulls,
-					  &column.count);
+	deconstruct_array(array, TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+					  &column.values, &column.nulls, &column.count);
 	return column;
 }
 

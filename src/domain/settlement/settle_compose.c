@@ -108,7 +108,8 @@ add_charge(SettleItem *item, const MonthPlan *month, const Charge *charge)
 {
 	const SettleUsage *usage =
 		charge->resource_type != NULL ? usage_of(item, month->month, charge->resource_type) : NULL;
-	const SettleBilled *billed = item->whole ? NULL : billed_of(item, month->month, charge->code);
+	const SettleBilled *billed =
+		item->whole && !month->late ? NULL : billed_of(item, month->month, charge->code);
 	Decimal quantity = usage != NULL ? usage->quantity : decimal_zero();
 	Decimal amount = charge_rate(charge, &quantity);
 	InvoiceLine line = {

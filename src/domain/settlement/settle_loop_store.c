@@ -14,9 +14,42 @@
 #include "domain/settlement/settle_loop.h"
 #include "domain/settlement/settlement.h"
 #include "miscadmin.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 
 #define MAX_PASSES (SETTLE_MAX_ATTEMPTS + 1)
+
+const char *const settle_worker_settings[] = {"billing.now", "billing.actor", "billing.trace_id",
+											  "billing.zero_invoices", NULL};
+
+static Stmt select_settings = {
+	.name = "loop_settings",
+	.sql = "SELECT s.key, s.value FROM billing.job_runs j, pg_catalog.jsonb_each_text(j.settings) s"
+		   " WHERE j.job_run_id::text = $1",
+	.expect = SPI_OK_SELECT,
+	.nargs = 1,
+	.argtypes = {TEXTOID},
+};
+
+void
+settle_loop_take_settings(const char *job)
+{
+	StmtArgs args = {0};
+	Rows rows;
+
+	arg_text(&args, job);
+	rows = stmt_run(&select_settings, &args);
+	while (row_next(&rows))
+		SetConfigOption(row_text(&rows, "key"), row_text(&rows, "value"), PGC_SUSET, PGC_S_SESSION);
+}
+
+static Stmt check = {
+	.name = "loop_check",
+	.sql = "SELECT billing.settlement_check($1)",
+	.expect = SPI_OK_SELECT,
+	.nargs = 1,
+	.argtypes = {TEXTOID},
+};
 
 static Stmt fold = {
 	.name = "loop_fold",
@@ -139,9 +172,10 @@ settle_loop_open(const char *period, int workers)
 	Rows rows;
 	char *job;
 
+	arg_text(&args, period);
+	stmt_run(&check, &args);
 	stmt_run(&fold, NULL);
 	spi_commit();
-	arg_text(&args, period);
 	arg_datum(&args, Int32GetDatum(workers));
 	rows = stmt_run(&open_job, &args);
 	Ensure(row_next(&rows), "no job");

@@ -21,7 +21,6 @@
 #include "postmaster/bgworker.h"
 #include "storage/ipc.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 
 typedef struct WorkerPool
@@ -39,19 +38,9 @@ workers_stop(int code, Datum arg)
 		TerminateBackgroundWorker(pool->handles[i]);
 }
 
-static void
-setting_copy(const char *name, char *target)
-{
-	const char *value = GetConfigOption(name, false, false);
-
-	if (strlcpy(target, value, SETTLE_SETTING_SIZE) >= SETTLE_SETTING_SIZE)
-		billing_error(INVALID_ARGUMENT, errmsg("setting %s is too long for a worker", name),
-					  errdetail("At most %d bytes can be handed over.", SETTLE_SETTING_SIZE - 1));
-}
-
 /* Starts helpers; fewer than asked for when the server has no free slots. */
 static void
-workers_start(WorkerPool *pool, int wanted, const char *period)
+workers_start(WorkerPool *pool, int wanted, const char *period, const char *job)
 {
 	for (int i = 0; i < wanted; i++)
 	{
@@ -70,8 +59,7 @@ workers_start(WorkerPool *pool, int wanted, const char *period)
 		args.login = actor_login_role();
 		args.role = actor_role();
 		strlcpy(args.period, period, sizeof(args.period));
-		setting_copy("billing.now", args.now);
-		setting_copy("billing.zero_invoices", args.zero);
+		strlcpy(args.job, job, sizeof(args.job));
 		memcpy(worker.bgw_extra, &args, sizeof(args));
 		if (!RegisterDynamicBackgroundWorker(&worker, &pool->handles[pool->count]))
 		{
@@ -97,18 +85,6 @@ workers_wait(WorkerPool *pool)
 	pool->count = 0;
 }
 
-static int
-workers_argument(FunctionCallInfo fcinfo)
-{
-	int workers = DatumGetInt32(arg_required(fcinfo, 1, "workers"));
-
-	if (workers < 1 || workers > SETTLE_MAX_WORKERS)
-		billing_error(INVALID_ARGUMENT, errmsg("workers is out of range"),
-					  errdetail("The value is %d, allowed are 1 to %d.", workers,
-								SETTLE_MAX_WORKERS));
-	return workers;
-}
-
 static void
 require_top_level(FunctionCallInfo fcinfo)
 {
@@ -123,18 +99,19 @@ Datum
 billing_settle_period(PG_FUNCTION_ARGS)
 {
 	Period parsed = period_parse(PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	int workers = workers_argument(fcinfo);
+	int workers = DatumGetInt32(arg_required(fcinfo, 1, "workers"));
 	char period[PERIOD_TEXT_SIZE];
 	WorkerPool *pool = MemoryContextAllocZero(TopMemoryContext, sizeof(WorkerPool));
 	char *job;
 
 	period_print(parsed, period);
+	settle_workers_check(workers);
 	require_top_level(fcinfo);
 	spi_begin_nonatomic();
 	job = settle_loop_open(period, workers);
 	PG_ENSURE_ERROR_CLEANUP(workers_stop, PointerGetDatum(pool));
 	{
-		workers_start(pool, workers - 1, period);
+		workers_start(pool, workers - 1, period, job);
 		settle_loop(period);
 		workers_wait(pool);
 		settle_loop(period);

@@ -22,6 +22,7 @@ typedef struct Settlement
 } Settlement;
 
 extern void settlement_init(void);
+extern void settle_workers_check(int workers);
 extern bool settlement_skips_zero(void);
 extern int64 settlement_grace_us(void);
 
