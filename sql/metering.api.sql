@@ -32,14 +32,18 @@ CREATE FUNCTION billing.usage_tail(customer text)
 	FROM (SELECT billing.bucket_of(customer) AS bucket) b
 	LEFT JOIN billing.window_cursors w ON w.consumer = 'usage' AND w.bucket = b.bucket
 	CROSS JOIN LATERAL (
+		-- not distinct from, not equal: the planner must take the window, not all that the customer ever sent
 		SELECT t.resource_type, t.quantity, t.occurred_at, t.position, t.reverses FROM billing.usage_events t
-		WHERE t.customer_id = customer AND t.bucket = b.bucket
+		WHERE t.customer_id IS NOT DISTINCT FROM customer AND t.bucket = b.bucket
 		AND (t.era, t.xid) >= (COALESCE(w.era, 0), COALESCE(pg_catalog.pg_snapshot_xmax(w.snapshot), '1'::xid8))
 		UNION ALL
 		SELECT t.resource_type, t.quantity, t.occurred_at, t.position, t.reverses
 		FROM pg_catalog.pg_snapshot_xip(w.snapshot) x
-		JOIN billing.usage_events t ON t.xid = x
-		WHERE t.customer_id = customer AND t.bucket = b.bucket AND t.era = w.era
+		CROSS JOIN LATERAL (
+			SELECT t.resource_type, t.quantity, t.occurred_at, t.position, t.reverses FROM billing.usage_events t
+			WHERE t.customer_id IS NOT DISTINCT FROM customer AND t.bucket = b.bucket AND t.era = w.era AND t.xid = x
+			OFFSET 0
+		) t
 	) e
 $$;
 COMMENT ON FUNCTION billing.usage_tail(text) IS
@@ -178,7 +182,10 @@ CREATE FUNCTION billing.usage_tail_customers() RETURNS TABLE (customer_id text)
 	UNION
 	SELECT e.customer_id FROM billing.window_cursors w
 	CROSS JOIN LATERAL pg_catalog.pg_snapshot_xip(w.snapshot) x
-	JOIN billing.usage_events e ON e.bucket = w.bucket AND e.era = w.era AND e.xid = x
+	CROSS JOIN LATERAL (
+		SELECT e.customer_id FROM billing.usage_events e
+		WHERE e.bucket = w.bucket AND e.era = w.era AND e.xid = x OFFSET 0
+	) e
 	WHERE w.consumer = 'usage'
 	UNION
 	SELECT e.customer_id FROM pg_catalog.generate_series(0, 63) b

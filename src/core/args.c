@@ -132,9 +132,12 @@ PG_FUNCTION_INFO_V1(billing_checked_time);
 Datum
 billing_checked_time(PG_FUNCTION_ARGS)
 {
-	if (PG_ARGISNULL(0) && !PG_GETARG_BOOL(2))
+	char *name = arg_text_required(fcinfo, 1, "name", MAX_NAME);
+	bool required = DatumGetBool(arg_required(fcinfo, 2, "required"));
+
+	if (PG_ARGISNULL(0) && !required)
 		PG_RETURN_NULL();
-	PG_RETURN_TIMESTAMPTZ(arg_time_required(fcinfo, 0, text_to_cstring(PG_GETARG_TEXT_PP(1))));
+	PG_RETURN_TIMESTAMPTZ(arg_time_required(fcinfo, 0, name));
 }
 
 /* billing.checked_customer(customer_id text) -> text */

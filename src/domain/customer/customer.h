@@ -10,6 +10,9 @@ extern void customer_init(void);
 /* Makes the customer with the defaults unless he exists; CUSTOMER_NOT_FOUND when that is off. */
 extern void customer_ensure(const char *customer_id);
 
+/* The same, false instead of the error. */
+extern bool customer_try_ensure(const char *customer_id);
+
 extern void customer_make(const char *customer_id);
 
 /* Raises CUSTOMER_NOT_FOUND unless he exists. */

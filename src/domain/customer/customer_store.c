@@ -98,13 +98,21 @@ customer_make(const char *customer_id)
 	stmt_run(&insert_customer, &args);
 }
 
+bool
+customer_try_ensure(const char *customer_id)
+{
+	if (customer_exists(customer_id))
+		return true;
+	if (!auto_register_customers)
+		return false;
+	customer_make(customer_id);
+	known_add(&known_customers, customer_id, 0);
+	return true;
+}
+
 void
 customer_ensure(const char *customer_id)
 {
-	if (customer_exists(customer_id))
-		return;
-	if (!auto_register_customers)
+	if (!customer_try_ensure(customer_id))
 		customer_require(customer_id);
-	customer_make(customer_id);
-	known_add(&known_customers, customer_id, 0);
 }

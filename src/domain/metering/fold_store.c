@@ -28,8 +28,9 @@
 #define WINDOW_ROWS                                                                                \
 	"(SELECT e.* FROM billing.usage_events e WHERE e.bucket = ANY ($1)"                            \
 	" AND (e.era, e.xid) >= ($2, pg_catalog.pg_snapshot_xmax($3))"                                 \
-	" UNION ALL SELECT e.* FROM billing.usage_events e WHERE e.bucket = ANY ($1) AND e.era = $2"   \
-	" AND e.xid = ANY (ARRAY(SELECT x FROM pg_catalog.pg_snapshot_xip($3) x))) e"
+	" UNION ALL SELECT o.* FROM pg_catalog.pg_snapshot_xip($3) x CROSS JOIN unnest($1) b(bucket)"  \
+	" CROSS JOIN LATERAL (SELECT e.* FROM billing.usage_events e"                                  \
+	" WHERE e.bucket = b.bucket AND e.era = $2 AND e.xid = x OFFSET 0) o) e"
 
 #define WINDOW_VISIBLE "(e.era < $4 OR pg_catalog.pg_visible_in_snapshot(e.xid, $5))"
 
@@ -146,7 +147,8 @@ static Stmt count_news = {
 		   " AND (e.era, e.xid) >= ($2, pg_catalog.pg_snapshot_xmax($3))"
 		   " UNION ALL SELECT 1 FROM unnest($1) b(bucket)"
 		   " CROSS JOIN pg_catalog.pg_snapshot_xip($3) x"
-		   " JOIN billing.usage_events e ON e.bucket = b.bucket AND e.era = $2 AND e.xid = x"
+		   " CROSS JOIN LATERAL (SELECT 1 FROM billing.usage_events e"
+		   " WHERE e.bucket = b.bucket AND e.era = $2 AND e.xid = x OFFSET 0) o"
 		   " LIMIT $4) n",
 	.expect = SPI_OK_SELECT,
 	.nargs = 4,

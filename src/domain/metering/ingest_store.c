@@ -144,12 +144,14 @@ usage_batch_take(UsageBatch *batch, const UsageEvent *event, const char *documen
 	if (refusal.reason == NULL && !meter_use(event->resource_type, true))
 		refusal = (UsageRefusal){"METER_NOT_FOUND", psprintf("No meter for resource type \"%s\".",
 															 event->resource_type)};
+	if (refusal.reason == NULL && !customer_try_ensure(event->customer_id))
+		refusal = (UsageRefusal){"CUSTOMER_NOT_FOUND",
+								 psprintf("Customer \"%s\" does not exist.", event->customer_id)};
 	if (refusal.reason != NULL)
 	{
 		usage_batch_refuse(batch, event, refusal, document);
 		return;
 	}
-	customer_ensure(event->customer_id);
 	usage_batch_add(batch, event);
 }
 

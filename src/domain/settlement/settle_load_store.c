@@ -67,6 +67,49 @@ static Stmt select_usage = {
 	.by_index = true,
 };
 
+/* The same without a look at the tail, for customers who have none. */
+static Stmt select_folded = {
+	.name = "settle_folded",
+	.sql = "SELECT a.customer_id, pg_catalog.date_trunc('month', a.day)::date AS month,"
+		   " a.resource_type, CASE m.aggregation WHEN 'MAX' THEN pg_catalog.max(a.quantity)"
+		   " WHEN 'LAST' THEN COALESCE((pg_catalog.array_agg(a.quantity"
+		   " ORDER BY a.last_at DESC, a.last_position DESC)"
+		   " FILTER (WHERE m.aggregation = 'LAST' AND a.last_at IS NOT NULL))[1], 0)"
+		   " ELSE pg_catalog.sum(a.quantity) END AS quantity,"
+		   " pg_catalog.sum(a.event_count)::bigint AS event_count"
+		   " FROM unnest($1) k(customer_id)"
+		   " JOIN billing.aggregated_usage a ON a.customer_id = k.customer_id"
+		   " JOIN billing.meter_definitions m ON m.resource_type = a.resource_type"
+		   " WHERE a.day >= $2 AND a.day < $3 GROUP BY 1, 2, 3, m.aggregation",
+	.expect = SPI_OK_SELECT,
+	.nargs = 3,
+	.argtypes = {TEXTARRAYOID, DATEOID, DATEOID},
+	.by_index = true,
+};
+
+/* Whether any of the customers has usage that is not folded; asked by bucket. */
+static Stmt has_tail = {
+	.name = "settle_has_tail",
+	.sql = "SELECT 1 FROM (SELECT DISTINCT billing.bucket_of(k.customer_id) AS bucket"
+		   " FROM unnest($1) k(customer_id)) b"
+		   " LEFT JOIN billing.window_cursors w ON w.consumer = 'usage' AND w.bucket = b.bucket"
+		   " CROSS JOIN LATERAL (SELECT e.customer_id FROM billing.usage_events e"
+		   " WHERE e.bucket = b.bucket AND (e.era, e.xid) >= (COALESCE(w.era, 0),"
+		   " COALESCE(pg_catalog.pg_snapshot_xmax(w.snapshot), '1'::xid8)) OFFSET 0) e"
+		   " WHERE e.customer_id = ANY ($1)"
+		   " UNION ALL SELECT 1 FROM (SELECT DISTINCT billing.bucket_of(k.customer_id) AS bucket"
+		   " FROM unnest($1) k(customer_id)) b"
+		   " JOIN billing.window_cursors w ON w.consumer = 'usage' AND w.bucket = b.bucket"
+		   " CROSS JOIN LATERAL pg_catalog.pg_snapshot_xip(w.snapshot) x"
+		   " CROSS JOIN LATERAL (SELECT e.customer_id FROM billing.usage_events e"
+		   " WHERE e.bucket = b.bucket AND e.era = w.era AND e.xid = x OFFSET 0) e"
+		   " WHERE e.customer_id = ANY ($1) LIMIT 1",
+	.expect = SPI_OK_SELECT,
+	.nargs = 1,
+	.argtypes = {TEXTARRAYOID},
+	.by_index = true,
+};
+
 static Stmt select_billed = {
 	.name = "settle_billed",
 	.sql = "SELECT l.customer_id, l.service_period, l.code, pg_catalog.sum(l.quantity) AS quantity,"
@@ -235,7 +278,7 @@ add_usage(SettleItem *item, Rows *rows)
  * those: when it is before `first`, the usage has to be read again from there.
  */
 static Period
-load_usage(Settlement *settlement, Period first)
+load_usage(Settlement *settlement, Period first, bool tail)
 {
 	Period earliest = first;
 	StmtArgs args = {0};
@@ -244,7 +287,7 @@ load_usage(Settlement *settlement, Period first)
 	arg_customers(&args, settlement);
 	arg_datum(&args, DateADTGetDatum(period_first_day(first)));
 	arg_datum(&args, DateADTGetDatum(period_first_day(period_next(settlement->period))));
-	rows = stmt_run(&select_usage, &args);
+	rows = stmt_run(tail ? &select_usage : &select_folded, &args);
 	while (row_next(&rows))
 	{
 		SettleItem *item = item_of(settlement, &rows);
@@ -258,6 +301,15 @@ load_usage(Settlement *settlement, Period first)
 			earliest = month;
 	}
 	return earliest;
+}
+
+static bool
+any_tail(Settlement *settlement)
+{
+	StmtArgs args = {0};
+
+	arg_customers(&args, settlement);
+	return stmt_run(&has_tail, &args).count > 0;
 }
 
 static void
@@ -315,11 +367,13 @@ settlement_load(Settlement *settlement)
 {
 	Period first;
 	Period earliest;
+	bool tail;
 
 	load_customers(settlement);
 	load_invoices(settlement);
 	first = load_marks(settlement);
-	while (period_compare(earliest = load_usage(settlement, first), first) < 0)
+	tail = any_tail(settlement);
+	while (period_compare(earliest = load_usage(settlement, first, tail), first) < 0)
 	{
 		forget_usage(settlement);
 		first = earliest;
