@@ -644,18 +644,24 @@ CREATE FUNCTION billing.verify(since timestamptz DEFAULT NULL)
 	SET enable_nestloop = off SET jit = off AS $$
 	SELECT c.check_name, c.violations = 0, c.violations, c.detail
 	FROM (
-		SELECT 'trial_balance' AS check_name, v.violations, v.detail FROM billing.verify_trial_balance(since) v
-		UNION ALL SELECT 'receivable', v.violations, v.detail FROM billing.verify_receivable(since) v
-		UNION ALL SELECT 'invoice_totals', v.violations, v.detail FROM billing.verify_invoice_totals(since) v
-		UNION ALL SELECT 'invoice_postings', v.violations, v.detail FROM billing.verify_invoice_postings(since) v
-		UNION ALL SELECT 'invoice_payments', v.violations, v.detail FROM billing.verify_invoice_payments(since) v
-		UNION ALL SELECT 'document_numbers', v.violations, v.detail FROM billing.verify_document_numbers(since) v
-		UNION ALL SELECT 'live_invoices', v.violations, v.detail FROM billing.verify_live_invoices(since) v
-		UNION ALL SELECT 'folded_usage', v.violations, v.detail FROM billing.verify_folded_usage(since) v
-		UNION ALL SELECT 'settled_usage', v.violations, v.detail FROM billing.verify_settled_usage(since) v
-		UNION ALL SELECT 'outbox_entities', v.violations, v.detail FROM billing.verify_outbox_entities(since) v
-		UNION ALL SELECT 'references', v.violations, v.detail FROM billing.verify_references(since) v
-		UNION ALL SELECT 'windows', v.violations, v.detail FROM billing.verify_windows(since) v
+		-- far enough for every calendar of the checks, whatever the zone
+		SELECT CASE WHEN verify.since < '1970-01-01 UTC' THEN NULL
+			WHEN verify.since > '9999-12-31 UTC' THEN '9999-12-31 UTC' ELSE verify.since END AS since
+		OFFSET 0
+	) s
+	CROSS JOIN LATERAL (
+		SELECT 'trial_balance' AS check_name, v.violations, v.detail FROM billing.verify_trial_balance(s.since) v
+		UNION ALL SELECT 'receivable', v.violations, v.detail FROM billing.verify_receivable(s.since) v
+		UNION ALL SELECT 'invoice_totals', v.violations, v.detail FROM billing.verify_invoice_totals(s.since) v
+		UNION ALL SELECT 'invoice_postings', v.violations, v.detail FROM billing.verify_invoice_postings(s.since) v
+		UNION ALL SELECT 'invoice_payments', v.violations, v.detail FROM billing.verify_invoice_payments(s.since) v
+		UNION ALL SELECT 'document_numbers', v.violations, v.detail FROM billing.verify_document_numbers(s.since) v
+		UNION ALL SELECT 'live_invoices', v.violations, v.detail FROM billing.verify_live_invoices(s.since) v
+		UNION ALL SELECT 'folded_usage', v.violations, v.detail FROM billing.verify_folded_usage(s.since) v
+		UNION ALL SELECT 'settled_usage', v.violations, v.detail FROM billing.verify_settled_usage(s.since) v
+		UNION ALL SELECT 'outbox_entities', v.violations, v.detail FROM billing.verify_outbox_entities(s.since) v
+		UNION ALL SELECT 'references', v.violations, v.detail FROM billing.verify_references(s.since) v
+		UNION ALL SELECT 'windows', v.violations, v.detail FROM billing.verify_windows(s.since) v
 	) c
 $$;
 COMMENT ON FUNCTION billing.verify(timestamptz) IS

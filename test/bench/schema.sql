@@ -38,3 +38,13 @@ BEGIN
 	END LOOP;
 END;
 $$;
+
+-- Lets a session meet every customer and every meter once, as a pooled connection has.
+CREATE FUNCTION bench.warm_up(customers int) RETURNS bigint LANGUAGE sql AS $$
+	SELECT accepted FROM billing.ingest_usage_arrays(
+		ARRAY(SELECT gen_random_uuid()::text FROM generate_series(1, customers)),
+		ARRAY(SELECT c::text FROM generate_series(1, customers) c),
+		ARRAY(SELECT 'API_CALL' FROM generate_series(1, customers)),
+		ARRAY(SELECT 1::numeric FROM generate_series(1, customers)),
+		ARRAY(SELECT now() FROM generate_series(1, customers)))
+$$;

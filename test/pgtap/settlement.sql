@@ -1,6 +1,6 @@
 -- Settling a customer's month: what is billed, what is not, late usage, carry, failures.
 BEGIN;
-SELECT plan(65);
+SELECT plan(66);
 SET LOCAL billing.now = '2026-06-02T00:00:00Z';
 
 -- Runs a settlement at a time and answers 'message; kind code month quantity net, ...' of its invoice.
@@ -79,6 +79,18 @@ SELECT is(pg_temp.settle('busy-chf', '2026-05'), 'paid; RECURRING BASE 2026-05 1
 SELECT pg_temp.use('early', 5, '2026-06-01T00:00:00Z') \g /dev/null
 SELECT is(pg_temp.settle('early', '2026-05'), 'no usage', 'usage of the next month is not billed');
 SELECT throws_ok($$SELECT * FROM billing.run_settlement('acme', '2026-06')$$, 'ZB201', NULL, 'a running month is PERIOD_NOT_CLOSED');
+CREATE FUNCTION pg_temp.hint(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	hint text;
+BEGIN
+	EXECUTE statement;
+	RETURN 'accepted';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+	RETURN hint;
+END;
+$$;
+SELECT matches(pg_temp.hint($$SELECT * FROM billing.run_settlement('acme', '2026-06')$$), 'preview_invoice', 'whose hint is preview_invoice()');
 SELECT throws_ok($$SELECT * FROM billing.run_settlement('acme', 'May')$$, 'ZB007', NULL, 'a period is YYYY-MM');
 SELECT throws_ok($$SELECT * FROM billing.run_settlement(NULL, '2026-05')$$, 'ZB001', NULL, 'a null customer is refused');
 

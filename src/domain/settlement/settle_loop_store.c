@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 
 #define MAX_PASSES (SETTLE_MAX_ATTEMPTS + 1)
 
@@ -31,6 +32,24 @@ static Stmt select_settings = {
 	.argtypes = {TEXTOID},
 };
 
+/*
+ * Runs a statement of the loop. A procedure runs in a portal that has a snapshot, a worker has
+ * none; and one that is not the portal's must be gone before the transaction ends.
+ */
+static Rows
+loop_run(Stmt *stmt, StmtArgs *args)
+{
+	bool pushed = !ActiveSnapshotSet();
+	Rows rows;
+
+	if (pushed)
+		PushActiveSnapshot(GetTransactionSnapshot());
+	rows = stmt_run(stmt, args);
+	if (pushed)
+		PopActiveSnapshot();
+	return rows;
+}
+
 void
 settle_loop_take_settings(const char *job)
 {
@@ -38,7 +57,7 @@ settle_loop_take_settings(const char *job)
 	Rows rows;
 
 	arg_text(&args, job);
-	rows = stmt_run(&select_settings, &args);
+	rows = loop_run(&select_settings, &args);
 	while (row_next(&rows))
 		SetConfigOption(row_text(&rows, "key"), row_text(&rows, "value"), PGC_SUSET, PGC_S_SESSION);
 }
@@ -101,7 +120,7 @@ chunk_run(const char *period, const char *after, int size)
 	arg_text(&args, period);
 	arg_text(&args, after);
 	arg_datum(&args, Int32GetDatum(size));
-	rows = stmt_run(&next_chunk, &args);
+	rows = loop_run(&next_chunk, &args);
 	Ensure(row_next(&rows), "no answer of a chunk");
 	last = row_text_or_null(&rows, "last");
 	chunk.claimed = row_int32(&rows, "claimed");
@@ -173,11 +192,11 @@ settle_loop_open(const char *period, int workers)
 	char *job;
 
 	arg_text(&args, period);
-	stmt_run(&check, &args);
-	stmt_run(&fold, NULL);
+	loop_run(&check, &args);
+	loop_run(&fold, NULL);
 	spi_commit();
 	arg_datum(&args, Int32GetDatum(workers));
-	rows = stmt_run(&open_job, &args);
+	rows = loop_run(&open_job, &args);
 	Ensure(row_next(&rows), "no job");
 	job = MemoryContextStrdup(TopMemoryContext, row_text(&rows, "job"));
 	spi_commit();
@@ -190,6 +209,6 @@ settle_loop_close(const char *job)
 	StmtArgs args = {0};
 
 	arg_text(&args, job);
-	stmt_run(&close_job, &args);
+	loop_run(&close_job, &args);
 	spi_commit();
 }
