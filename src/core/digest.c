@@ -6,6 +6,7 @@
 
 #include "common/cryptohash.h"
 #include "common/sha2.h"
+#include "core/compat.h"
 #include "core/digest.h"
 #include "core/errors.h"
 

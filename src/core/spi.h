@@ -5,7 +5,6 @@
 #include "executor/spi.h"
 
 #define STMT_MAX_ARGS 32
-
 typedef struct Stmt
 {
 	const char *name;
@@ -13,10 +12,8 @@ typedef struct Stmt
 	int expect; /* SPI_OK_* that the statement must answer */
 	int nargs;
 	Oid argtypes[STMT_MAX_ARGS];
-	bool read_only; /* runs in the caller's snapshot: for STABLE functions */
-	bool by_index;  /* finds its rows by key: see stmt_run() */
-	bool by_hash;   /* joins many rows: see stmt_run() */
-	bool planned;
+	bool read_only;                  /* runs in the caller's snapshot: for STABLE functions */
+	bool by_index, by_hash, planned; /* finds rows by key, joins many rows: see stmt_run() */
 	SPIPlanPtr plan;
 } Stmt;
 typedef struct StmtArgs

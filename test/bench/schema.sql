@@ -48,3 +48,34 @@ CREATE FUNCTION bench.warm_up(customers int) RETURNS bigint LANGUAGE sql AS $$
 		ARRAY(SELECT 1::numeric FROM generate_series(1, customers)),
 		ARRAY(SELECT now() FROM generate_series(1, customers)))
 $$;
+
+-- What a settlement writes, to be written again by one statement a table.
+CREATE PROCEDURE bench.make_settled_copies() LANGUAGE plpgsql AS $$
+DECLARE
+	name text;
+BEGIN
+	FOREACH name IN ARRAY ARRAY['invoice_headers', 'invoice_lines', 'invoice_taxes', 'payments', 'payment_attempts',
+		'ledger_transfers', 'outbox_0', 'audit_log', 'document_numbers', 'settlement_runs']
+	LOOP
+		EXECUTE format('CREATE TABLE bench.%1$I (LIKE billing.%1$I INCLUDING ALL)', name);
+	END LOOP;
+END;
+$$;
+
+CREATE PROCEDURE bench.write_settled_copies() LANGUAGE plpgsql AS $$
+DECLARE
+	copy record;
+BEGIN
+	FOR copy IN
+		SELECT table_name AS name, string_agg(quote_ident(column_name), ', ' ORDER BY ordinal_position) AS columns
+		FROM information_schema.columns
+		WHERE table_schema = 'bench' AND is_generated = 'NEVER' AND table_name IN ('invoice_headers', 'invoice_lines',
+			'invoice_taxes', 'payments', 'payment_attempts', 'ledger_transfers', 'outbox_0', 'audit_log',
+			'document_numbers', 'settlement_runs')
+		GROUP BY table_name
+	LOOP
+		EXECUTE format('INSERT INTO bench.%1$I (%2$s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM billing.%1$I',
+			copy.name, copy.columns);
+	END LOOP;
+END;
+$$;
