@@ -32,6 +32,7 @@ $(DATA_built): $(SQL_PARTS) sql/install.manifest billing.control
 .PHONY: check lint demo demo-stop bench deps
 ifneq ($(filter check lint demo demo-stop bench deps,$(MAKECMDGOALS)),)
 check:
+	tools/install-deps
 	tools/check
 
 lint:
