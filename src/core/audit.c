@@ -21,17 +21,18 @@ static Stmt insert_entries = {
 	.sql = "INSERT INTO billing.audit_log (audit_id, customer_id, action, target_type, target_id,"
 		   " before, after, reason, actor_type, actor_id, trace_id, occurred_at)"
 		   " SELECT a.audit_id, a.customer_id, a.action, a.target_type, a.target_id,"
-		   " a.before::jsonb, a.after::jsonb, a.reason, $9, $10, $11, $12"
+		   " a.before, a.after, a.reason, $9, $10, $11, $12"
 		   " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)"
 		   " a(audit_id, customer_id, action, target_type, target_id, before, after, reason)",
 	.expect = SPI_OK_INSERT,
 	.nargs = 12,
-	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
-				 TEXTARRAYOID, TEXTARRAYOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID},
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
+				 JSONBARRAYOID, JSONBARRAYOID, TEXTARRAYOID, TEXTOID, TEXTOID, TEXTOID,
+				 TIMESTAMPTZOID},
 };
 
-static const Oid entry_types[] = {UUIDOID, TEXTOID, TEXTOID, TEXTOID,
-								  TEXTOID, TEXTOID, TEXTOID, TEXTOID};
+static const Oid entry_types[] = {UUIDOID, TEXTOID,  TEXTOID,  TEXTOID,
+								  TEXTOID, JSONBOID, JSONBOID, TEXTOID};
 
 /* Appends entries in the given order, with the actor of the call. Needs spi_begin(). */
 void
@@ -53,8 +54,8 @@ audit_append(const AuditEntry *entries, int count)
 		batch_text(batch, entries[i].action);
 		batch_text(batch, entries[i].target_type);
 		batch_text(batch, entries[i].target_id);
-		batch_text(batch, entries[i].before);
-		batch_text(batch, entries[i].after);
+		batch_datum_or_null(batch, entries[i].before);
+		batch_datum_or_null(batch, entries[i].after);
 		batch_text(batch, entries[i].reason);
 	}
 	batch_args(batch, &args);

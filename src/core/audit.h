@@ -11,8 +11,8 @@ typedef struct AuditEntry
 	const char *action;
 	const char *target_type;
 	const char *target_id;
-	const char *before; /* a JSON object, NULL at creation */
-	const char *after;  /* a JSON object, NULL at deletion */
+	Datum before; /* jsonb, 0 at creation */
+	Datum after;  /* jsonb, 0 at deletion */
 	const char *reason;
 } AuditEntry;
 

@@ -64,6 +64,16 @@ batch_null(Batch *batch)
 	batch->nulls[batch->filled - 1][batch->rows - 1] = true;
 }
 
+/* A value by reference, 0 standing for null. */
+void
+batch_datum_or_null(Batch *batch, Datum pointer)
+{
+	if (pointer == (Datum) 0)
+		batch_null(batch);
+	else
+		batch_datum(batch, pointer);
+}
+
 void
 batch_text(Batch *batch, const char *value)
 {

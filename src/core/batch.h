@@ -24,6 +24,7 @@ extern Batch *batch_new(const Oid *types, int columns);
 extern void batch_row(Batch *batch);
 extern void batch_datum(Batch *batch, Datum value);
 extern void batch_null(Batch *batch);
+extern void batch_datum_or_null(Batch *batch, Datum pointer);
 extern void batch_text(Batch *batch, const char *value);
 extern void batch_decimal(Batch *batch, const Decimal *value);
 extern void batch_money(Batch *batch, Money money);

@@ -129,6 +129,20 @@ json_timestamp(JsonWriter *json, TimestampTz value)
 	json_string(json, buffer);
 }
 
+/* {"status": ...}: what the audit log says of an object before and after a change of state. */
+Datum
+json_status(const char *status)
+{
+	JsonWriter json;
+
+	json_init(&json);
+	json_open(&json, '{');
+	json_key(&json, "status");
+	json_string(&json, status);
+	json_close(&json, '}');
+	return json_to_jsonb(&json);
+}
+
 Datum
 json_to_jsonb(JsonWriter *json)
 {

@@ -28,5 +28,6 @@ extern void json_decimal(JsonWriter *json, const Decimal *value);
 extern void json_money(JsonWriter *json, Money money);
 extern void json_timestamp(JsonWriter *json, TimestampTz value);
 extern Datum json_to_jsonb(JsonWriter *json);
+extern Datum json_status(const char *status);
 
 #endif

@@ -25,18 +25,19 @@ static Stmt insert_events = {
 		"INSERT INTO billing.outbox (slot, id, aggregatetype, aggregateid, type, customer_id, payload,"
 		" idempotency_key, bucket, era, trace_id, schema_version, created_at)"
 		" SELECT COALESCE((SELECT s.current_slot FROM billing.outbox_state s), 0::smallint),"
-		" e.id, e.aggregatetype, e.aggregateid, e.type, e.customer_id, e.payload::jsonb,"
+		" e.id, e.aggregatetype, e.aggregateid, e.type, e.customer_id, e.payload,"
 		" e.idempotency_key, e.bucket, $9, $10, $11, $12"
 		" FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)"
 		" e(id, aggregatetype, aggregateid, type, customer_id, payload, idempotency_key, bucket)",
 	.expect = SPI_OK_INSERT,
 	.nargs = 12,
-	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
-				 TEXTARRAYOID, INT2ARRAYOID, INT4OID, TEXTOID, INT2OID, TIMESTAMPTZOID},
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
+				 JSONBARRAYOID, TEXTARRAYOID, INT2ARRAYOID, INT4OID, TEXTOID, INT2OID,
+				 TIMESTAMPTZOID},
 };
 
-static const Oid event_types[] = {UUIDOID, TEXTOID, TEXTOID, TEXTOID,
-								  TEXTOID, TEXTOID, TEXTOID, INT2OID};
+static const Oid event_types[] = {UUIDOID, TEXTOID,  TEXTOID, TEXTOID,
+								  TEXTOID, JSONBOID, TEXTOID, INT2OID};
 
 /* Appends events in the given order. Needs spi_begin(). */
 void
@@ -56,7 +57,7 @@ outbox_append(const OutboxEvent *events, int count)
 		batch_text(batch, events[i].aggregate_id);
 		batch_text(batch, events[i].type);
 		batch_text(batch, events[i].customer_id);
-		batch_text(batch, events[i].payload);
+		batch_datum(batch, events[i].payload);
 		batch_text(batch, events[i].idempotency_key);
 		batch_datum(batch, Int16GetDatum(window_bucket(events[i].customer_id)));
 	}

@@ -11,7 +11,7 @@ typedef struct OutboxEvent
 	const char *aggregate_id;
 	const char *type; /* InvoiceIssued, ... */
 	const char *customer_id;
-	const char *payload; /* a JSON object */
+	Datum payload; /* jsonb, an object */
 	const char *idempotency_key;
 } OutboxEvent;
 

@@ -135,10 +135,7 @@ line_to_batch(Batch *batch, const Invoice *invoice, int number)
 	batch_text(batch, invoice->tax_rate.code);
 	batch_money(batch, line->tax);
 	batch_text(batch, line->plan_id);
-	if (line->snapshot.hash != (Datum) 0)
-		batch_datum(batch, line->snapshot.hash);
-	else
-		batch_null(batch);
+	batch_datum_or_null(batch, line->snapshot.hash);
 }
 
 static void
@@ -234,7 +231,7 @@ invoices_post(Invoice **invoices, int count)
 	ledger_post(transfers, n);
 }
 
-static char *
+static Datum
 issued_json(const Invoice *invoice)
 {
 	JsonWriter json;
@@ -259,7 +256,7 @@ issued_json(const Invoice *invoice)
 	json_key(&json, "occurredAt");
 	json_timestamp(&json, invoice->issued_at);
 	json_close(&json, '}');
-	return json.text.data;
+	return json_to_jsonb(&json);
 }
 
 static void
@@ -271,7 +268,7 @@ invoices_announce(Invoice **invoices, int count)
 	for (int i = 0; i < count; i++)
 	{
 		char *id = id_text(invoices[i]->invoice_id);
-		char *json = issued_json(invoices[i]);
+		Datum json = issued_json(invoices[i]);
 
 		events[i].aggregate_type = "Invoice";
 		events[i].aggregate_id = id;

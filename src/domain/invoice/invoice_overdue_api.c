@@ -33,7 +33,7 @@ static Stmt mark_overdue = {
 	.by_index = true,
 };
 
-static char *
+static Datum
 overdue_json(Rows *rows)
 {
 	JsonWriter json;
@@ -56,7 +56,7 @@ overdue_json(Rows *rows)
 	json_key(&json, "occurredAt");
 	json_timestamp(&json, clock_now());
 	json_close(&json, '}');
-	return json.text.data;
+	return json_to_jsonb(&json);
 }
 
 static int
@@ -82,8 +82,8 @@ overdue_batch(void)
 		entries[n].action = "INVOICE_OVERDUE";
 		entries[n].target_type = "Invoice";
 		entries[n].target_id = events[n].aggregate_id;
-		entries[n].before = "{\"status\":\"ISSUED\"}";
-		entries[n].after = "{\"status\":\"OVERDUE\"}";
+		entries[n].before = json_status("ISSUED");
+		entries[n].after = json_status("OVERDUE");
 		n++;
 	}
 	outbox_append(events, n);

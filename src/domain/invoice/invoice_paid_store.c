@@ -45,7 +45,7 @@ payment_of(const InvoicePayment *payments, int count, Datum invoice_id)
 	return NULL; /* not reached */
 }
 
-static char *
+static Datum
 paid_json(const InvoicePaid *paid)
 {
 	JsonWriter json;
@@ -67,7 +67,7 @@ paid_json(const InvoicePaid *paid)
 	json_key(&json, "occurredAt");
 	json_timestamp(&json, clock_now());
 	json_close(&json, '}');
-	return json.text.data;
+	return json_to_jsonb(&json);
 }
 
 void

@@ -109,7 +109,7 @@ audit_correction(const char *customer_id, const char *event_id, Rows *event, con
 	json_key(&before, "occurredAt");
 	json_timestamp(&before, event_time(event));
 	json_close(&before, '}');
-	entry.before = before.text.data;
+	entry.before = json_to_jsonb(&before);
 	audit_append(&entry, 1);
 }
 

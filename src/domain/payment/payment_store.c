@@ -77,10 +77,7 @@ payment_to_batch(Batch *batch, const Payment *payment)
 	batch_text(batch, payment->answer.failure_code);
 	batch_text(batch, payment->answer.failure_message);
 	batch_text(batch, payment->idempotency_key);
-	if (payment->fingerprint != (Datum) 0)
-		batch_datum(batch, payment->fingerprint);
-	else
-		batch_null(batch);
+	batch_datum_or_null(batch, payment->fingerprint);
 }
 
 static void
@@ -129,7 +126,7 @@ attempts_insert(const Payment *payments, int count)
 	stmt_run(&insert_attempts, &args);
 }
 
-static char *
+static Datum
 payment_json(const Payment *payment)
 {
 	JsonWriter json;
@@ -154,7 +151,7 @@ payment_json(const Payment *payment)
 	json_key(&json, "occurredAt");
 	json_timestamp(&json, clock_now());
 	json_close(&json, '}');
-	return json.text.data;
+	return json_to_jsonb(&json);
 }
 
 static void

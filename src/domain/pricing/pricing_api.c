@@ -148,7 +148,7 @@ audit_plan(const NewPlan *plan, Datum plan_id)
 	json_key(&json, "effectiveFrom");
 	json_timestamp(&json, plan->effective_from);
 	json_close(&json, '}');
-	entry.after = json.text.data;
+	entry.after = json_to_jsonb(&json);
 	audit_append(&entry, 1);
 }
 

@@ -180,6 +180,21 @@ cancellation_post(const Cancellation *cancellation)
 	ledger_post(transfers, 2);
 }
 
+static Datum
+cancelled_json(void)
+{
+	JsonWriter json;
+
+	json_init(&json);
+	json_open(&json, '{');
+	json_key(&json, "status");
+	json_string(&json, invoice_status_name(INVOICE_CANCELLED));
+	json_key(&json, "rebill");
+	json_bool(&json, true);
+	json_close(&json, '}');
+	return json_to_jsonb(&json);
+}
+
 static void
 cancellation_announce(const Cancellation *cancellation)
 {
@@ -189,8 +204,8 @@ cancellation_announce(const Cancellation *cancellation)
 		.action = "INVOICE_CANCELLED",
 		.target_type = "Invoice",
 		.target_id = cancellation->invoice_id,
-		.before = psprintf("{\"status\":\"%s\"}", invoice_status_name(cancellation->status)),
-		.after = "{\"status\":\"CANCELLED\",\"rebill\":true}",
+		.before = json_status(invoice_status_name(cancellation->status)),
+		.after = cancelled_json(),
 		.reason = cancellation->reason,
 	};
 	OutboxEvent event = {
@@ -215,7 +230,7 @@ cancellation_announce(const Cancellation *cancellation)
 	json_key(&json, "occurredAt");
 	json_timestamp(&json, clock_now());
 	json_close(&json, '}');
-	event.payload = json.text.data;
+	event.payload = json_to_jsonb(&json);
 	outbox_append(&event, 1);
 	audit_append(&entry, 1);
 }
