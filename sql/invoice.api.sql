@@ -22,7 +22,7 @@ CREATE FUNCTION billing.mark_overdue_invoices() RETURNS bigint
 	LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'billing_mark_overdue_invoices';
 COMMENT ON FUNCTION billing.mark_overdue_invoices() IS
-'Turns ISSUED invoices whose due date has come OVERDUE and answers how many. Invoices that another session is changing wait for the next call.';
+'Turns ISSUED invoices whose due date has come OVERDUE, at most 10000 a call, and answers how many; call it until 0. Invoices that another session is changing wait for the next call.';
 
 CREATE FUNCTION billing.aged_receivables(as_of timestamptz DEFAULT NULL)
 	RETURNS TABLE (customer_id text, currency text, not_due numeric, days_1_30 numeric, days_31_60 numeric,
@@ -41,11 +41,11 @@ CREATE FUNCTION billing.aged_receivables(as_of timestamptz DEFAULT NULL)
 		FROM (SELECT COALESCE(billing.checked_time(aged_receivables.as_of, 'as_of', false), billing.business_now())
 			AS as_of OFFSET 0) a
 		CROSS JOIN billing.invoice_headers h
-		WHERE h.status IN ('ISSUED', 'OVERDUE') AND h.amount_due > 0 AND h.deleted_at IS NULL
+		WHERE h.status IN ('ISSUED', 'OVERDUE') AND h.amount_due > 0 AND h.issued_at <= a.as_of AND h.deleted_at IS NULL
 		AND billing.may_read(h.customer_id)
 	) o
 	GROUP BY o.customer_id, o.currency
 	ORDER BY o.customer_id, o.currency
 $$;
 COMMENT ON FUNCTION billing.aged_receivables(timestamptz) IS
-'What is due on open invoices, by customer, currency and days after the due date, as of a time (default now): day 1 begins at the due date. Null where a bucket is empty. Error: INVALID_ARGUMENT.';
+'What is due on open invoices, by customer, currency and days after the due date, as of a time (default now): day 1 begins at the due date. Of the invoices issued by then; what was paid since counts as paid. Null where a bucket is empty. Error: INVALID_ARGUMENT.';

@@ -174,7 +174,7 @@ COMMENT ON FUNCTION billing.usage_of(text, text) IS
 'What a customer used in a month (YYYY-MM in his zone), always including what is not folded yet. Errors: INVALID_PERIOD, FORBIDDEN.';
 
 CREATE FUNCTION billing.usage_tail_customers() RETURNS TABLE (customer_id text)
-	LANGUAGE sql STABLE AS $$
+	LANGUAGE sql STABLE SET enable_seqscan = off SET jit = off AS $$
 	SELECT e.customer_id FROM billing.window_cursors w
 	JOIN billing.usage_events e ON e.bucket = w.bucket AND e.era = w.era
 		AND e.xid >= pg_catalog.pg_snapshot_xmax(w.snapshot)

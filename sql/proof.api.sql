@@ -360,12 +360,19 @@ CREATE FUNCTION billing.verify_live_invoices(since timestamptz)
 		GROUP BY h.customer_id, h.period, h.currency
 		HAVING pg_catalog.count(*) FILTER (WHERE h.status <> 'CANCELLED') > 1
 		AND (since IS NULL OR pg_catalog.max(h.issued_at) >= since)
+		UNION ALL
+		SELECT pg_catalog.jsonb_build_object('table', 'invoice_headers', 'customer_id', h.customer_id,
+			'invoice_id', h.invoice_id, 'currency', h.currency, 'problem', 'not the currency of the customer',
+			'customer_currency', c.currency)
+		FROM billing.invoice_headers h
+		JOIN billing.customers c ON c.customer_id = h.customer_id
+		WHERE h.currency IS DISTINCT FROM c.currency AND (since IS NULL OR h.issued_at >= since)
 	)
 	SELECT pg_catalog.count(*), pg_catalog.jsonb_agg(b.violation) FILTER (WHERE b.n <= 5)
 	FROM (SELECT v.violation, pg_catalog.row_number() OVER () AS n FROM bad v) b
 $$;
 COMMENT ON FUNCTION billing.verify_live_invoices(timestamptz) IS
-'Invariant: at most one invoice that is not CANCELLED per customer, period and currency, in the table itself, whatever its unique index says. since: by issued_at.';
+'Invariant: at most one invoice that is not CANCELLED per customer, period and currency, in the table itself, whatever its unique index says; and all in the currency of the customer. since: by issued_at.';
 
 CREATE FUNCTION billing.verify_folded_usage(since timestamptz)
 	RETURNS TABLE (violations bigint, detail jsonb)

@@ -22,7 +22,8 @@
 #include "utils/jsonb.h"
 #include "utils/syscache.h"
 
-#define MAX_ACTOR_ID 128
+#define MAX_ACTOR_ID 128 /* bytes; what is longer is cut */
+#define MAX_TRACE_ID 128 /* likewise */
 
 static char *actor_setting = NULL;
 static char *trace_setting = NULL;
@@ -83,6 +84,18 @@ is_member(Oid member, RoleOid *role)
 	return OidIsValid(role->oid) && has_privs_of_role(member, role->oid);
 }
 
+/*
+ * Membership, not privileges: the role that a gateway logs in as inherits nothing (NOINHERIT), so
+ * that it is nobody before it says for whom it acts.
+ */
+static bool
+is_authenticator(Oid member)
+{
+	if (!OidIsValid(authenticator_role.oid))
+		authenticator_role.oid = get_role_oid(authenticator_role.name, true);
+	return OidIsValid(authenticator_role.oid) && is_member_of_role(member, authenticator_role.oid);
+}
+
 /* A member of the house: acts for every customer. */
 static bool
 is_service(void)
@@ -102,7 +115,7 @@ claim(const char *name)
 	JsonbValue *value;
 
 	if (text == NULL || text[0] == '\0' || superuser_arg(GetSessionUserId()) ||
-		!is_member(GetSessionUserId(), &authenticator_role))
+		!is_authenticator(GetSessionUserId()))
 		return NULL;
 	claims = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
 	if (!JB_ROOT_IS_OBJECT(claims))
@@ -159,7 +172,14 @@ actor_current(void)
 const char *
 actor_trace_id(void)
 {
-	return trace_setting != NULL && trace_setting[0] != '\0' ? trace_setting : NULL;
+	char *trace;
+
+	if (trace_setting == NULL || trace_setting[0] == '\0')
+		return NULL;
+	trace = pstrdup(trace_setting);
+	if (strlen(trace) > MAX_TRACE_ID)
+		trace[pg_mbcliplen(trace, (int) strlen(trace), MAX_TRACE_ID)] = '\0';
+	return trace;
 }
 
 /* Raises FORBIDDEN unless the caller may act for the customer. */

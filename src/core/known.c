@@ -90,6 +90,13 @@ known_find(KnownNames *names, const char *name, int *value)
 }
 
 void
+known_forget(KnownNames *names)
+{
+	if (names->table != NULL)
+		known_reset(names);
+}
+
+void
 known_add(KnownNames *names, const char *name, int value)
 {
 	KnownName *entry;

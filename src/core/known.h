@@ -23,6 +23,7 @@ extern void known_init(void);
 /* Changes whenever what was known may not hold any more. */
 extern uint64 known_generation(void);
 extern bool known_find(KnownNames *names, const char *name, int *value);
+extern void known_forget(KnownNames *names);
 extern void known_add(KnownNames *names, const char *name, int value);
 
 #endif

@@ -166,8 +166,12 @@ stmt_execute(Stmt *stmt, StmtArgs *args)
 }
 
 /* What never pays for a few rows: to compile, to hash, to merge, to make a bitmap. */
-static const char *const off_by_index[] = {"jit", "enable_bitmapscan", "enable_hashagg",
-										   "enable_hashjoin", "enable_mergejoin"};
+static const char *const off_by_index[] = {"jit",
+										   "enable_seqscan",
+										   "enable_bitmapscan",
+										   "enable_hashagg",
+										   "enable_hashjoin",
+										   "enable_mergejoin"};
 
 /* What never pays for many. */
 static const char *const off_by_hash[] = {"jit", "enable_nestloop"};
@@ -245,6 +249,14 @@ row_next(Rows *rows)
 		return false;
 	rows->tuple = rows->table->vals[rows->next++];
 	return true;
+}
+
+/* Frees rows before spi_end(), where a connection lives long. */
+void
+rows_free(Rows *rows)
+{
+	SPI_freetuptable(rows->table);
+	rows->table = NULL;
 }
 
 /* The value of a column, which must exist and have the type. */

@@ -46,9 +46,9 @@ extern void arg_null(StmtArgs *args);
 extern void arg_text(StmtArgs *args, const char *value);
 extern void arg_text_array(StmtArgs *args, char **values, int count);
 extern void arg_array(StmtArgs *args, const ArrayArg *array);
-
 extern Rows stmt_run(Stmt *stmt, StmtArgs *args);
 extern bool row_next(Rows *rows);
+extern void rows_free(Rows *rows);
 extern Datum row_datum(Rows *rows, const char *column, Oid type, bool *isnull);
 extern char *row_text(Rows *rows, const char *column);
 extern char *row_text_or_null(Rows *rows, const char *column);

@@ -62,7 +62,7 @@ static Stmt start_era = {
 		   " (era, system_identifier, database_name, first_xid, started_at)"
 		   " SELECT COALESCE(pg_catalog.max(e.era), 0) + 1,"
 		   " $2, pg_catalog.current_database(), pg_catalog.pg_current_xact_id(), $1"
-		   " FROM billing.window_eras e RETURNING era)"
+		   " FROM billing.window_eras e ON CONFLICT DO NOTHING RETURNING era)"
 		   " INSERT INTO billing.window_lineage (era) SELECT era FROM started RETURNING era",
 	.expect = SPI_OK_INSERT_RETURNING,
 	.nargs = 2,
@@ -93,7 +93,8 @@ window_era(void)
 			arg_datum(&args, TimestampTzGetDatum(clock_now()));
 			arg_datum(&args, Int64GetDatum((int64) GetSystemIdentifier()));
 			rows = stmt_run(&start_era, &args);
-			Ensure(row_next(&rows), "could not start an era");
+			if (!row_next(&rows))
+				billing_retry(errmsg("an era was started by a transaction that is not visible"));
 		}
 	}
 	current_era = row_int32(&rows, "era");

@@ -48,6 +48,7 @@ class Table:
 
     def __init__(self):
         self.rows = []
+        self.busy = os.getloadavg()[0]
 
     def add(self, name, ours, limit, ratio, goal, met):
         row = (name, ours, limit, ratio, goal, {True: "yes", False: "no", None: ""}[met])
@@ -69,6 +70,7 @@ class Table:
                      f"{median(each):.2f} ({min(each):.2f}-{max(each):.2f})", "", None)
 
     def print(self):
+        """The table, with how busy the machine was: figures of a busy one say little but in ratio."""
         rows = [self.HEAD] + self.rows
         widths = [max(len(row[i]) for row in rows) for i in range(len(self.HEAD))]
         print()
@@ -76,6 +78,8 @@ class Table:
             print(" | ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
             if number == 0:
                 print("-|-".join("-" * width for width in widths))
+        print(f"\n{os.cpu_count()} cores; waiting for one at the start {self.busy:.1f}, at the end"
+              f" {os.getloadavg()[0]:.1f} processes (mean of a minute).")
 
 
 # ---- databases ------------------------------------------------------------------------------

@@ -69,6 +69,7 @@ class Oracle:
         self.plans = 0
         self.positions = 0
         self.unfolded = 0
+        self.uncommitted = None  # events of the open transaction, None outside of one
 
     # ---- prices ------------------------------------------------------------------------------
 
@@ -176,7 +177,7 @@ class Oracle:
                 return "duplicate"
             key = (event["id"], self.positions)
         self.positions += 1
-        self.unfolded += 1
+        self.written()
         month = self.month_of(customer, at)
         customer.events[key] = {"resource": event["resource"], "at": at, "month": month,
                                 "quantity": number(event["quantity"]), "reversed": False,
@@ -193,9 +194,24 @@ class Oracle:
         if not event["reversed"]:
             event["reversed"] = self.broken != "correction"
             self.customers[key].dirty.add(event["month"])
+            self.written()
+
+    def begin(self):
+        if self.uncommitted is None:
+            self.uncommitted = 0
+
+    def commit(self):
+        self.unfolded += self.uncommitted or 0
+        self.uncommitted = None
+
+    def written(self):
+        if self.uncommitted is None:
             self.unfolded += 1
+        else:
+            self.uncommitted += 1
 
     def fold(self):
+        """Choice: events of the transaction that folds are left to the next fold."""
         folded, self.unfolded = self.unfolded, 0
         return folded
 

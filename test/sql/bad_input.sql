@@ -291,7 +291,7 @@ CALL pg_temp.add('register_customer', 'time_zone',
 	'rule with the sign turned round', $$'UTC+9'$$, 'INVALID_ARGUMENT',
 	'rule without a name', $$'<+09>-9'$$, 'INVALID_ARGUMENT',
 	'path', $$'../UTC'$$, 'INVALID_ARGUMENT',
-	'another, before usage was folded', $$'Europe/Paris'$$, 'OK');
+	'another, after an invoice', $$'Europe/Paris'$$, 'FROZEN');
 CALL pg_temp.add_choice('register_customer', 'collection', false, 'AUTOMATIC');
 CALL pg_temp.add_object('register_customer', 'metadata', 16384);
 CALL pg_temp.add_text('set_house_time_zone', 'time_zone', 64, true);

@@ -2,8 +2,8 @@
  * customer_api.c
  *	  register_customer() and set_house_time_zone().
  *
- * Locks: the customer row, then (when the zone changes) the cursor of his bucket, so that no fold
- * is under way in the old zone.
+ * Locks: (when a zone is given) the settlements of the customer, then the customer row, then (when
+ * the zone changes) the cursor of his bucket, so that nothing is under way in the old zone.
  */
 #include "postgres.h"
 
@@ -21,15 +21,34 @@
 
 #define MAX_NET_DAYS 365
 
-static Stmt lock_customer = {
-	.name = "lock_customer",
-	.sql = "SELECT c.currency, c.currency_fixed_at IS NOT NULL AS currency_fixed, c.time_zone,"
-		   " (SELECT p.currency FROM billing.pricing_plans p WHERE p.customer_id = c.customer_id"
-		   "  ORDER BY p.position DESC LIMIT 1) AS plan_currency"
-		   " FROM billing.customers c WHERE c.customer_id = $1 FOR NO KEY UPDATE OF c",
+/* The lock of a settlement: none is under way in the old zone while it changes. */
+static Stmt lock_settlement = {
+	.name = "lock_settlement",
+	.sql = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended("
+		   "'settlement:' || $1, 0))",
 	.expect = SPI_OK_SELECT,
 	.nargs = 1,
 	.argtypes = {TEXTOID},
+};
+
+static Stmt lock_customer = {
+	.name = "lock_customer",
+	.sql = "SELECT c.currency, c.currency_fixed_at IS NOT NULL AS currency_fixed, c.time_zone"
+		   " FROM billing.customers c WHERE c.customer_id = $1 FOR NO KEY UPDATE",
+	.expect = SPI_OK_SELECT,
+	.nargs = 1,
+	.argtypes = {TEXTOID},
+	.by_index = true,
+};
+
+/* Read after the lock: whoever makes a plan for the customer has his row, too. */
+static Stmt select_plan_currency = {
+	.name = "select_plan_currency",
+	.sql = "SELECT p.currency FROM billing.pricing_plans p WHERE p.customer_id = $1 LIMIT 1",
+	.expect = SPI_OK_SELECT,
+	.nargs = 1,
+	.argtypes = {TEXTOID},
+	.by_index = true,
 };
 
 static Stmt has_folded_usage = {
@@ -39,15 +58,17 @@ static Stmt has_folded_usage = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 1,
 	.argtypes = {TEXTOID},
+	.by_index = true,
 };
 
+/* A change, not a lock alone: a fold that began before must see that it has to begin again. */
 static Stmt lock_bucket = {
 	.name = "lock_bucket",
-	.sql = "SELECT w.bucket FROM billing.window_cursors w"
-		   " WHERE w.consumer = 'usage' AND w.bucket = $1 FOR UPDATE",
-	.expect = SPI_OK_SELECT,
-	.nargs = 1,
-	.argtypes = {INT2OID},
+	.sql = "UPDATE billing.window_cursors w SET moved_at = $2"
+		   " WHERE w.consumer = 'usage' AND w.bucket = $1",
+	.expect = SPI_OK_UPDATE,
+	.nargs = 2,
+	.argtypes = {INT2OID, TIMESTAMPTZOID},
 };
 
 static Stmt update_customer = {
@@ -64,6 +85,7 @@ static Stmt update_customer = {
 	.nargs = 14,
 	.argtypes = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID,
 				 TEXTOID, TEXTOID, TEXTOID, JSONBOID, TIMESTAMPTZOID},
+	.by_index = true,
 };
 
 static Stmt upsert_house_zone = {
@@ -80,16 +102,19 @@ static void
 check_currency_change(Rows *old, const char *customer_id, const char *currency)
 {
 	char *current = row_text_or_null(old, "currency");
-	char *plan_currency = row_text_or_null(old, "plan_currency");
+	StmtArgs args = {0};
+	Rows plans;
 
 	currency_require(currency);
 	if (row_bool(old, "currency_fixed") && strcmp(current, currency) != 0)
 		billing_error(FROZEN, errmsg("the currency of customer \"%s\" is fixed", customer_id),
 					  errdetail("It is %s, since the customer has money or invoices.", current));
-	if (plan_currency != NULL && strcmp(plan_currency, currency) != 0)
+	arg_text(&args, customer_id);
+	plans = stmt_run(&select_plan_currency, &args);
+	if (row_next(&plans) && strcmp(row_text(&plans, "currency"), currency) != 0)
 		billing_error(CURRENCY_MISMATCH,
 					  errmsg("customer \"%s\" has a pricing plan in %s", customer_id,
-							 plan_currency),
+							 row_text(&plans, "currency")),
 					  errhint("Register the customer with the currency of the plan."));
 }
 
@@ -103,7 +128,11 @@ check_zone_change(Rows *old, const char *customer_id, const char *zone)
 	zone_check(zone);
 	if (strcmp(row_text(old, "time_zone"), zone) == 0)
 		return;
+	if (row_bool(old, "currency_fixed"))
+		billing_error(FROZEN, errmsg("the time zone of customer \"%s\" is frozen", customer_id),
+					  errdetail("The customer was invoiced by months of this zone already."));
 	arg_datum(&bucket, Int16GetDatum(window_bucket(customer_id)));
+	arg_datum(&bucket, TimestampTzGetDatum(clock_now()));
 	window_open("usage");
 	stmt_run(&lock_bucket, &bucket);
 	arg_text(&args, customer_id);
@@ -163,8 +192,10 @@ billing_register_customer(PG_FUNCTION_ARGS)
 	actor_require_service();
 	check_arguments(fcinfo);
 	spi_begin();
-	customer_make(customer_id);
 	arg_text(&lock_args, customer_id);
+	if (!PG_ARGISNULL(10))
+		stmt_run(&lock_settlement, &lock_args);
+	customer_make(customer_id);
 	rows = stmt_run(&lock_customer, &lock_args);
 	Ensure(row_next(&rows), "customer \"%s\" vanished", customer_id);
 	if (currency != NULL)

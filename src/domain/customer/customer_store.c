@@ -36,6 +36,7 @@ static Stmt select_customer = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 1,
 	.argtypes = {TEXTOID},
+	.by_index = true,
 };
 
 static Stmt insert_customer = {
@@ -98,21 +99,66 @@ customer_make(const char *customer_id)
 	stmt_run(&insert_customer, &args);
 }
 
-bool
-customer_try_ensure(const char *customer_id)
+void
+customer_ensure(const char *customer_id)
 {
 	if (customer_exists(customer_id))
+		return;
+	if (!auto_register_customers)
+		customer_require(customer_id);
+	customer_make(customer_id);
+	known_add(&known_customers, customer_id, 0);
+}
+
+/* The customers of the present batch that are to be made. */
+static KnownNames missing_customers = {.what = "missing customers"};
+
+static Stmt insert_customers = {
+	.name = "insert_customers",
+	.sql = "INSERT INTO billing.customers"
+		   " (customer_id, net_days, time_zone, collection, created_at, updated_at)"
+		   " SELECT n.customer_id, 14, $2, 'AUTOMATIC', $3, $3"
+		   " FROM (SELECT DISTINCT u.customer_id COLLATE \"C\" AS customer_id"
+		   " FROM unnest($1) u(customer_id)) n ORDER BY n.customer_id ON CONFLICT DO NOTHING",
+	.expect = SPI_OK_INSERT,
+	.nargs = 3,
+	.argtypes = {TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID},
+};
+
+void
+customers_begin(void)
+{
+	known_forget(&missing_customers);
+}
+
+bool
+customers_add(List **missing, const char *customer_id)
+{
+	if (known_find(&missing_customers, customer_id, NULL) || customer_exists(customer_id))
 		return true;
 	if (!auto_register_customers)
 		return false;
-	customer_make(customer_id);
-	known_add(&known_customers, customer_id, 0);
+	known_add(&missing_customers, customer_id, 0);
+	*missing = lappend(*missing, pstrdup(customer_id));
 	return true;
 }
 
 void
-customer_ensure(const char *customer_id)
+customers_make(List *missing)
 {
-	if (!customer_try_ensure(customer_id))
-		customer_require(customer_id);
+	char **ids = palloc(sizeof(char *) * Max(list_length(missing), 1));
+	StmtArgs args = {0};
+	ListCell *cell;
+	int n = 0;
+
+	if (missing == NIL)
+		return;
+	foreach (cell, missing)
+		ids[n++] = lfirst(cell);
+	arg_text_array(&args, ids, n);
+	arg_text(&args, house_time_zone());
+	arg_datum(&args, TimestampTzGetDatum(clock_now()));
+	stmt_run(&insert_customers, &args);
+	for (int i = 0; i < n; i++)
+		known_add(&known_customers, ids[i], 0);
 }

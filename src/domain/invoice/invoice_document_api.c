@@ -30,6 +30,7 @@ static Stmt select_header = {
 	.nargs = 1,
 	.argtypes = {UUIDOID},
 	.read_only = true,
+	.by_index = true,
 };
 
 static Stmt select_lines = {
@@ -42,6 +43,7 @@ static Stmt select_lines = {
 	.nargs = 2,
 	.argtypes = {TEXTOID, UUIDOID},
 	.read_only = true,
+	.by_index = true,
 };
 
 static Money

@@ -17,6 +17,7 @@
 #include "utils/timestamp.h"
 
 #define OVERDUE_BATCH 500
+#define OVERDUE_MAX 10000 /* invoices of one call */
 
 static Stmt mark_overdue = {
 	.name = "mark_overdue",
@@ -106,7 +107,7 @@ billing_mark_overdue_invoices(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 		n = overdue_batch();
 		total += n;
-	} while (n > 0);
+	} while (n > 0 && total < OVERDUE_MAX);
 	spi_end();
 	PG_RETURN_INT64(total);
 }

@@ -7,12 +7,14 @@
 
 #include "core/batch.h"
 #include "domain/metering/metering.h"
+#include "nodes/pg_list.h"
 
 typedef struct UsageBatch
 {
 	TimestampTz now;
 	Batch *events;  /* what will be stored */
 	Batch *refused; /* what goes to rejected_usage */
+	List *missing;  /* customers to be made */
 	int64 accepted;
 	int64 duplicate;
 	int64 rejected;

@@ -43,6 +43,25 @@ json_member_is_string(JsonbContainer *object, const char *key)
 	return value != NULL && value->type == jbvString;
 }
 
+/*
+ * ISO 8601 with a zone: neither words such as "yesterday" nor the session's TimeZone and DateStyle
+ * decide when an event occurred.
+ */
+static bool
+has_date_and_zone(const char *text)
+{
+	static const char shape[] = "0000-00-00";
+	size_t length = strlen(text);
+
+	for (size_t i = 0; i < sizeof(shape) - 1; i++)
+	{
+		if (i >= length ||
+			(shape[i] == '0' ? (text[i] < '0' || text[i] > '9') : text[i] != shape[i]))
+			return false;
+	}
+	return text[length - 1] == 'Z' || strpbrk(text + sizeof(shape) - 1, "+-") != NULL;
+}
+
 /* Reads a timestamp as timestamptz does; false where the text is none. */
 static bool
 json_time_member(JsonbContainer *object, const char *key, UsageEvent *event)
@@ -54,8 +73,7 @@ json_time_member(JsonbContainer *object, const char *key, UsageEvent *event)
 	event->has_occurred_at = text != NULL;
 	if (text == NULL)
 		return true;
-	/* not a number, and not a word such as "yesterday", which means the server's clock */
-	if (!json_member_is_string(object, key) || text[0] < '0' || text[0] > '9')
+	if (!json_member_is_string(object, key) || !has_date_and_zone(text))
 		return false;
 	PG_TRY();
 	{

@@ -67,6 +67,7 @@ static Stmt insert_conflicts = {
 	.nargs = 9,
 	.argtypes = {TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, NUMERICARRAYOID, TIMESTAMPTZARRAYOID,
 				 BOOLARRAYOID, INT2ARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID},
+	.by_index = true,
 };
 
 static Stmt insert_refused = {
@@ -89,6 +90,7 @@ usage_batch_new(TimestampTz now)
 	UsageBatch *batch = palloc0(sizeof(UsageBatch));
 
 	batch->now = now;
+	customers_begin();
 	batch->events = batch_new(event_types, lengthof(event_types));
 	batch->refused = batch_new(refused_types, lengthof(refused_types));
 	return batch;
@@ -147,7 +149,7 @@ usage_batch_take(UsageBatch *batch, const UsageEvent *event, const char *documen
 	if (refusal.reason == NULL && !meter_use(event->resource_type, true))
 		refusal = (UsageRefusal){"METER_NOT_FOUND", psprintf("No meter for resource type \"%s\".",
 															 event->resource_type)};
-	if (refusal.reason == NULL && !customer_try_ensure(event->customer_id))
+	if (refusal.reason == NULL && !customers_add(&batch->missing, event->customer_id))
 		refusal = (UsageRefusal){"CUSTOMER_NOT_FOUND",
 								 psprintf("Customer \"%s\" does not exist.", event->customer_id)};
 	if (refusal.reason != NULL)
@@ -176,6 +178,7 @@ usage_batch_store(UsageBatch *batch)
 
 	if (batch->events->rows > 0)
 	{
+		customers_make(batch->missing);
 		batch_args(batch->events, &args);
 		arg_datum(&args, TimestampTzGetDatum(batch->now));
 		arg_datum(&args, Int32GetDatum(window_era()));

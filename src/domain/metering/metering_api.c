@@ -39,6 +39,7 @@ static Stmt select_event = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTOID, TEXTOID},
+	.by_index = true,
 };
 
 /* The reversing row is a copy of the event under an id of its own; the unique index lets it in once. */
@@ -54,6 +55,7 @@ static Stmt insert_reversal = {
 	.expect = SPI_OK_INSERT,
 	.nargs = 6,
 	.argtypes = {TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, INT4OID, TEXTOID},
+	.by_index = true,
 };
 
 static Stmt select_reversal = {
@@ -63,6 +65,7 @@ static Stmt select_reversal = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTOID, TEXTOID},
+	.by_index = true,
 };
 
 static TimestampTz

@@ -33,11 +33,12 @@ quantity_is_bad(const char *text, UsageRefusal *refusal)
 	if (text == NULL)
 		*refusal = (UsageRefusal){"INVALID_ARGUMENT", pstrdup("quantity is missing.")};
 	else if (!decimal_parse(text, &quantity))
-		*refusal = (UsageRefusal){"INVALID_ARGUMENT",
-								  psprintf("quantity is %.40s, not a finite decimal.", text)};
-	else if (quantity.negative)
 		*refusal =
-			(UsageRefusal){"INVALID_ARGUMENT", psprintf("quantity is %.60s, below 0.", text)};
+			(UsageRefusal){"INVALID_ARGUMENT",
+						   psprintf("quantity is %s, not a finite decimal.", text_shown(text))};
+	else if (quantity.negative)
+		*refusal = (UsageRefusal){"INVALID_ARGUMENT",
+								  psprintf("quantity is %s, below 0.", text_shown(text))};
 	else if (decimal_significant_scale(&quantity) > USAGE_MAX_FRACTION)
 		*refusal =
 			(UsageRefusal){"INVALID_ARGUMENT",

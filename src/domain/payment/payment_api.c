@@ -28,6 +28,7 @@ static Stmt resolve_invoice = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 1,
 	.argtypes = {UUIDOID},
+	.by_index = true,
 };
 
 static Stmt lock_invoice = {
@@ -37,6 +38,7 @@ static Stmt lock_invoice = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTOID, UUIDOID},
+	.by_index = true,
 };
 
 static Stmt find_by_key = {
@@ -47,6 +49,7 @@ static Stmt find_by_key = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 3,
 	.argtypes = {TEXTOID, TEXTOID, BYTEAOID},
+	.by_index = true,
 };
 
 static Stmt find_pending = {
@@ -56,6 +59,7 @@ static Stmt find_pending = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTOID, UUIDOID},
+	.by_index = true,
 };
 
 static Stmt select_payment = {
@@ -65,6 +69,7 @@ static Stmt select_payment = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTOID, UUIDOID},
+	.by_index = true,
 };
 
 static void

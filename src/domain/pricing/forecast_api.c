@@ -38,6 +38,7 @@ static Stmt select_customer = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 1,
 	.argtypes = {TEXTOID},
+	.by_index = true,
 };
 
 static Forecast

@@ -61,6 +61,7 @@ static Stmt select_plan = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 1,
 	.argtypes = {TEXTOID},
+	.by_index = true,
 };
 
 static void
@@ -71,6 +72,7 @@ plan_cache_reset(void)
 	if (plan_context == NULL)
 		plan_context =
 			AllocSetContextCreate(TopMemoryContext, "billing plans", ALLOCSET_DEFAULT_SIZES);
+	plan_cache = NULL; /* nothing dangles if the next line but one fails */
 	MemoryContextReset(plan_context);
 	control.keysize = PLAN_ID_TEXT;
 	control.entrysize = sizeof(PlanCacheEntry);

@@ -56,16 +56,17 @@ static Stmt select_plan_by_key = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 3,
 	.argtypes = {TEXTOID, TEXTOID, BYTEAOID},
+	.by_index = true,
 };
 
-static Stmt lock_plan_customer = {
-	.name = "lock_plan_customer",
-	.sql = "SELECT COALESCE(c.currency, (SELECT p.currency FROM billing.pricing_plans p"
-		   " WHERE p.customer_id = c.customer_id LIMIT 1)) COLLATE \"default\" AS currency"
-		   " FROM billing.customers c WHERE c.customer_id = $1 FOR NO KEY UPDATE OF c",
-	.expect = SPI_OK_SELECT,
-	.nargs = 1,
-	.argtypes = {TEXTOID},
+/* A customer without a currency gets that of his first own plan, so that no other can follow. */
+static Stmt take_plan_currency = {
+	.name = "take_plan_currency",
+	.sql = "UPDATE billing.customers c SET currency = COALESCE(c.currency, $2)"
+		   " WHERE c.customer_id = $1 RETURNING c.currency",
+	.expect = SPI_OK_UPDATE_RETURNING,
+	.nargs = 2,
+	.argtypes = {TEXTOID, TEXTOID},
 };
 
 /* What makes two calls with one key the same: everything but the key and the metadata. */
@@ -119,10 +120,11 @@ check_plan_currency(const NewPlan *plan)
 
 	customer_ensure(plan->customer_id);
 	arg_text(&args, plan->customer_id);
-	rows = stmt_run(&lock_plan_customer, &args);
+	arg_text(&args, plan->currency->code);
+	rows = stmt_run(&take_plan_currency, &args);
 	Ensure(row_next(&rows), "customer \"%s\" vanished", plan->customer_id);
-	currency = row_text_or_null(&rows, "currency");
-	if (currency != NULL && strcmp(currency, plan->currency->code) != 0)
+	currency = row_text(&rows, "currency");
+	if (strcmp(currency, plan->currency->code) != 0)
 		billing_error(CURRENCY_MISMATCH,
 					  errmsg("customer \"%s\" is billed in %s", plan->customer_id, currency),
 					  errdetail("The plan is in %s.", plan->currency->code));

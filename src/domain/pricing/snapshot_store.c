@@ -119,6 +119,7 @@ static Stmt select_snapshot = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 1,
 	.argtypes = {TEXTOID},
+	.by_index = true,
 };
 
 PricingPlan *

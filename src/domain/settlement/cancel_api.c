@@ -33,6 +33,7 @@ static Stmt resolve_invoice = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 1,
 	.argtypes = {UUIDOID},
+	.by_index = true,
 };
 
 static Stmt lock_invoice = {
@@ -43,6 +44,7 @@ static Stmt lock_invoice = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTOID, UUIDOID},
+	.by_index = true,
 };
 
 static Stmt pending_payment = {
@@ -55,6 +57,7 @@ static Stmt pending_payment = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTOID, UUIDOID},
+	.by_index = true,
 };
 
 static Stmt cancel_header = {
@@ -66,6 +69,7 @@ static Stmt cancel_header = {
 	.expect = SPI_OK_UPDATE,
 	.nargs = 3,
 	.argtypes = {TEXTOID, UUIDOID, TIMESTAMPTZOID},
+	.by_index = true,
 };
 
 static Stmt mark_months = {
@@ -77,6 +81,7 @@ static Stmt mark_months = {
 	.expect = SPI_OK_INSERT,
 	.nargs = 2,
 	.argtypes = {TEXTOID, UUIDOID},
+	.by_index = true,
 };
 
 static Stmt select_invoice = {
@@ -86,6 +91,7 @@ static Stmt select_invoice = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTOID, UUIDOID},
+	.by_index = true,
 };
 
 typedef struct Cancellation

@@ -145,6 +145,12 @@ add_month(SettleItem *item, const MonthPlan *month)
 {
 	Ensure(month->plan != NULL, "a month without a plan is billed");
 	require_priced(item, month->plan, month->month);
+	if (item->currency != NULL && month->plan->currency != item->currency)
+		billing_error(CURRENCY_MISMATCH,
+					  errmsg("customer \"%s\" is billed in %s", item->customer_id,
+							 item->currency->code),
+					  errdetail("Plan \"%s\" is in %s.", month->plan->name,
+								month->plan->currency->code));
 	if (month->plan->currency != item->invoice->currency)
 		billing_error(CURRENCY_MISMATCH,
 					  errmsg("customer \"%s\" would be billed in two currencies",

@@ -103,7 +103,7 @@ static Stmt has_tail = {
 		   " CROSS JOIN LATERAL pg_catalog.pg_snapshot_xip(w.snapshot) x"
 		   " CROSS JOIN LATERAL (SELECT e.customer_id FROM billing.usage_events e"
 		   " WHERE e.bucket = b.bucket AND e.era = w.era AND e.xid = x OFFSET 0) e"
-		   " WHERE e.customer_id = ANY ($1) LIMIT 1",
+		   " WHERE e.customer_id = ANY ($1)",
 	.expect = SPI_OK_SELECT,
 	.nargs = 1,
 	.argtypes = {TEXTARRAYOID},

@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/portal.h"
 #include "utils/snapmgr.h"
 
 #define MAX_PASSES (SETTLE_MAX_ATTEMPTS + 1)
@@ -31,6 +32,31 @@ static Stmt select_settings = {
 	.nargs = 1,
 	.argtypes = {TEXTOID},
 };
+
+/* Outlives the transactions of the loop, and ends with the CALL; a worker has no portal. */
+static MemoryContext
+loop_context(void)
+{
+	return PortalContext != NULL ? PortalContext : TopMemoryContext;
+}
+
+/*
+ * The loop locks and then looks, so its transactions are READ COMMITTED whatever the default is:
+ * an older snapshot would only make it begin again.
+ */
+static void
+loop_read_committed(void)
+{
+	if (!FirstSnapshotSet)
+		XactIsoLevel = XACT_READ_COMMITTED;
+}
+
+static void
+loop_commit(void)
+{
+	spi_commit();
+	loop_read_committed();
+}
 
 /*
  * Runs a statement of the loop. A procedure runs in a portal that has a snapshot, a worker has
@@ -56,6 +82,7 @@ settle_loop_take_settings(const char *job)
 	StmtArgs args = {0};
 	Rows rows;
 
+	loop_read_committed();
 	arg_text(&args, job);
 	rows = loop_run(&select_settings, &args);
 	while (row_next(&rows))
@@ -107,10 +134,13 @@ typedef struct Chunk
 	bool redo;
 } Chunk;
 
-/* One chunk in a transaction of its own; the key is copied to a context that outlives it. */
+/* One chunk in a transaction of its own. What it allocates is gone with it, but for its last key. */
 static Chunk
 chunk_run(const char *period, const char *after, int size)
 {
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "settlement chunk", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(context);
 	StmtArgs args = {0};
 	Chunk chunk = {0};
 	Rows rows;
@@ -126,8 +156,11 @@ chunk_run(const char *period, const char *after, int size)
 	chunk.claimed = row_int32(&rows, "claimed");
 	chunk.redo = row_bool(&rows, "redo");
 	if (last != NULL)
-		chunk.last = MemoryContextStrdup(TopMemoryContext, last);
-	spi_commit();
+		chunk.last = MemoryContextStrdup(loop_context(), last);
+	rows_free(&rows);
+	MemoryContextSwitchTo(before);
+	MemoryContextDelete(context);
+	loop_commit();
 	return chunk;
 }
 
@@ -135,7 +168,7 @@ chunk_run(const char *period, const char *after, int size)
 static void
 redo_singly(const char *period, const char *after, const char *last)
 {
-	char *place = MemoryContextStrdup(TopMemoryContext, after);
+	char *place = MemoryContextStrdup(loop_context(), after);
 
 	for (;;)
 	{
@@ -155,7 +188,7 @@ redo_singly(const char *period, const char *after, const char *last)
 static int64
 walk(const char *period)
 {
-	char *place = MemoryContextStrdup(TopMemoryContext, "");
+	char *place = MemoryContextStrdup(loop_context(), "");
 	int64 claimed = 0;
 
 	for (;;)
@@ -191,15 +224,17 @@ settle_loop_open(const char *period, int workers)
 	Rows rows;
 	char *job;
 
+	if (IsolationUsesXactSnapshot())
+		loop_commit();
 	arg_text(&args, period);
 	loop_run(&check, &args);
 	loop_run(&fold, NULL);
-	spi_commit();
+	loop_commit();
 	arg_datum(&args, Int32GetDatum(workers));
 	rows = loop_run(&open_job, &args);
 	Ensure(row_next(&rows), "no job");
-	job = MemoryContextStrdup(TopMemoryContext, row_text(&rows, "job"));
-	spi_commit();
+	job = MemoryContextStrdup(loop_context(), row_text(&rows, "job"));
+	loop_commit();
 	return job;
 }
 
@@ -210,5 +245,5 @@ settle_loop_close(const char *job)
 
 	arg_text(&args, job);
 	loop_run(&close_job, &args);
-	spi_commit();
+	loop_commit();
 }

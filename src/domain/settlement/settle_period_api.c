@@ -21,7 +21,6 @@
 #include "postmaster/bgworker.h"
 #include "storage/ipc.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 
 typedef struct WorkerPool
 {
@@ -101,24 +100,24 @@ billing_settle_period(PG_FUNCTION_ARGS)
 	Period parsed = period_parse(PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	int workers = DatumGetInt32(arg_required(fcinfo, 1, "workers"));
 	char period[PERIOD_TEXT_SIZE];
-	WorkerPool *pool = MemoryContextAllocZero(TopMemoryContext, sizeof(WorkerPool));
+	static WorkerPool pool;
 	char *job;
 
 	period_print(parsed, period);
 	settle_workers_check(workers);
 	require_top_level(fcinfo);
+	pool.count = 0;
 	spi_begin_nonatomic();
 	job = settle_loop_open(period, workers);
-	PG_ENSURE_ERROR_CLEANUP(workers_stop, PointerGetDatum(pool));
+	PG_ENSURE_ERROR_CLEANUP(workers_stop, PointerGetDatum(&pool));
 	{
-		workers_start(pool, workers - 1, period, job);
+		workers_start(&pool, workers - 1, period, job);
 		settle_loop(period);
-		workers_wait(pool);
+		workers_wait(&pool);
 		settle_loop(period);
 	}
-	PG_END_ENSURE_ERROR_CLEANUP(workers_stop, PointerGetDatum(pool));
+	PG_END_ENSURE_ERROR_CLEANUP(workers_stop, PointerGetDatum(&pool));
 	settle_loop_close(job);
 	spi_end();
-	pfree(pool);
 	PG_RETURN_VOID();
 }

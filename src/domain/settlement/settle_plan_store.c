@@ -13,13 +13,19 @@
 #include "domain/settlement/settle_plan.h"
 #include "utils/builtins.h"
 
-/* The snapshot of a month: of its own invoice, else of the last late line for it. */
+/*
+ * The snapshot of a month: of its own invoice, if that has a line of the month, else of the last late
+ * line for it.
+ */
 static Stmt select_snapshots = {
 	.name = "settle_snapshots",
 	.sql =
 		"SELECT r.ordinality AS ordinal, pg_catalog.encode(COALESCE("
 		"(SELECT h.snapshot_hash FROM billing.invoice_headers h WHERE h.customer_id = r.customer_id"
-		" AND h.period = r.period AND NOT h.rebilled ORDER BY h.issued_at DESC LIMIT 1),"
+		" AND h.period = r.period AND NOT h.rebilled"
+		" AND EXISTS (SELECT FROM billing.invoice_lines o WHERE o.customer_id = h.customer_id"
+		" AND o.invoice_id = h.invoice_id AND o.service_period = h.period AND o.kind <> 'ADJUSTMENT')"
+		" ORDER BY h.issued_at DESC LIMIT 1),"
 		"(SELECT l.snapshot_hash FROM billing.invoice_lines l JOIN billing.invoice_headers h"
 		" ON h.customer_id = l.customer_id AND h.invoice_id = l.invoice_id AND NOT h.rebilled"
 		" WHERE l.customer_id = r.customer_id AND l.service_period = r.period"

@@ -113,6 +113,7 @@ queue_period(const char *month, Period period)
 static char *
 settings_json(void)
 {
+	Actor actor = actor_current();
 	JsonWriter json;
 
 	json_init(&json);
@@ -120,7 +121,10 @@ settings_json(void)
 	for (int i = 0; settle_worker_settings[i] != NULL; i++)
 	{
 		json_key(&json, settle_worker_settings[i]);
-		json_string(&json, GetConfigOption(settle_worker_settings[i], false, false));
+		if (strcmp(settle_worker_settings[i], "billing.actor") == 0)
+			json_string(&json, psprintf("%s:%s", actor.type, actor.id));
+		else
+			json_string(&json, GetConfigOption(settle_worker_settings[i], false, false));
 	}
 	json_close(&json, '}');
 	return json.text.data;

@@ -42,6 +42,7 @@ static Stmt sum_invoices = {
 	.nargs = 1,
 	.argtypes = {TEXTARRAYOID},
 	.read_only = true,
+	.by_index = true,
 };
 
 static Stmt record_runs = {

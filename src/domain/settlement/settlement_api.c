@@ -78,6 +78,7 @@ static Stmt lock_run = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTOID, TEXTOID},
+	.by_index = true,
 };
 
 static Stmt select_zone = {
@@ -86,6 +87,7 @@ static Stmt select_zone = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 1,
 	.argtypes = {TEXTOID},
+	.by_index = true,
 };
 
 static void

@@ -24,6 +24,7 @@ static Stmt select_rate = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTOID, TIMESTAMPTZOID},
+	.by_index = true,
 };
 
 TaxRate
