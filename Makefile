@@ -20,7 +20,7 @@ EXTRA_CLEAN = $(DATA_built) $(OBJS:.o=.d) test/unit/build .build
 override with_llvm = no
 
 # PGXS has a target "check" of its own, which says that it cannot; ours stands beside it.
-ifeq ($(filter check lint demo demo-stop bench deps,$(MAKECMDGOALS)),)
+ifeq ($(filter check lint demo demo-stop bench deps histories,$(MAKECMDGOALS)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 -include $(OBJS:.o=.d)
@@ -29,8 +29,8 @@ endif
 $(DATA_built): $(SQL_PARTS) sql/install.manifest billing.control
 	cat $(SQL_PARTS) > $@.tmp && mv $@.tmp $@
 
-.PHONY: check lint demo demo-stop bench deps
-ifneq ($(filter check lint demo demo-stop bench deps,$(MAKECMDGOALS)),)
+.PHONY: check lint demo demo-stop bench deps histories
+ifneq ($(filter check lint demo demo-stop bench deps histories,$(MAKECMDGOALS)),)
 check:
 	tools/install-deps
 	tools/check
@@ -49,4 +49,8 @@ bench:
 
 deps:
 	tools/install-deps
+
+# needs make install
+histories:
+	test/histories/run --seeds $(or $(SEEDS),1000)
 endif
