@@ -174,7 +174,7 @@ static const char *const off_by_index[] = {"jit",
 										   "enable_mergejoin"};
 
 /* What never pays for many. */
-static const char *const off_by_hash[] = {"jit", "enable_nestloop"};
+static const char *const off_by_hash[] = {"jit", "enable_nestloop", "enable_sort"};
 
 static void
 turn_off(const char *setting)

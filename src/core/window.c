@@ -254,6 +254,13 @@ static Stmt take_snapshot = {
 	.expect = SPI_OK_SELECT,
 };
 
+/* With a header of four bytes: functions that are called for each row use that in place. */
+static Datum
+snapshot_whole(Rows *rows, bool *isnull)
+{
+	return PointerGetDatum(PG_DETOAST_DATUM(row_datum(rows, "snapshot", PG_SNAPSHOTOID, isnull)));
+}
+
 Datum
 window_take(void)
 {
@@ -261,7 +268,7 @@ window_take(void)
 	bool isnull;
 
 	Ensure(row_next(&rows), "no snapshot");
-	return row_datum(&rows, "snapshot", PG_SNAPSHOTOID, &isnull);
+	return snapshot_whole(&rows, &isnull);
 }
 
 static Stmt move_cursor = {

@@ -17,7 +17,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 
-#define FOLD_PARTS 4 /* the buckets are folded in so many statements: sessions share the parts */
+#define FOLD_PARTS 2 /* the buckets are folded in so many statements: sessions share the parts */
 #define FOLD_BUCKETS (WINDOW_BUCKETS / FOLD_PARTS)
 #define FOLD_SMALL 10000 /* rows of a window; a larger one is joined by hashing */
 
@@ -25,11 +25,14 @@
  * The rows of a window: of the cursors' era what the old snapshot ($3) did not see, of the eras
  * between it and the present everything, of the present era what the new snapshot ($5) sees.
  */
+#define WINDOW_COLUMNS                                                                             \
+	"e.customer_id, e.resource_type, e.quantity, e.occurred_at, e.position, e.reverses, e.era, e.xid"
+
 #define WINDOW_ROWS                                                                                \
-	"(SELECT e.* FROM billing.usage_events e WHERE e.bucket = ANY ($1)"                            \
+	"(SELECT " WINDOW_COLUMNS " FROM billing.usage_events e WHERE e.bucket = ANY ($1)"             \
 	" AND (e.era, e.xid) >= ($2, pg_catalog.pg_snapshot_xmax($3))"                                 \
 	" UNION ALL SELECT o.* FROM pg_catalog.pg_snapshot_xip($3) x CROSS JOIN unnest($1) b(bucket)"  \
-	" CROSS JOIN LATERAL (SELECT e.* FROM billing.usage_events e"                                  \
+	" CROSS JOIN LATERAL (SELECT " WINDOW_COLUMNS " FROM billing.usage_events e"                   \
 	" WHERE e.bucket = b.bucket AND e.era = $2 AND e.xid = x OFFSET 0) o) e"
 
 #define WINDOW_VISIBLE "(e.era < $4 OR pg_catalog.pg_visible_in_snapshot(e.xid, $5))"
