@@ -32,17 +32,16 @@ CREATE FUNCTION billing.usage_tail(customer text)
 	FROM (SELECT billing.bucket_of(customer) AS bucket) b
 	LEFT JOIN billing.window_cursors w ON w.consumer = 'usage' AND w.bucket = b.bucket
 	CROSS JOIN LATERAL (
-		-- in the order of the window, so that the planner takes its index, and not all that the customer ever sent
-		(SELECT t.resource_type, t.quantity, t.occurred_at, t.position, t.reverses FROM billing.usage_events t
-		WHERE t.customer_id = customer AND t.bucket = b.bucket
+		-- not distinct from, not equal: the planner must take the window, not all that the customer ever sent
+		SELECT t.resource_type, t.quantity, t.occurred_at, t.position, t.reverses FROM billing.usage_events t
+		WHERE t.customer_id IS NOT DISTINCT FROM customer AND t.bucket = b.bucket
 		AND (t.era, t.xid) >= (COALESCE(w.era, 0), COALESCE(pg_catalog.pg_snapshot_xmax(w.snapshot), '1'::xid8))
-		ORDER BY t.era, t.xid OFFSET 0)
 		UNION ALL
 		SELECT t.resource_type, t.quantity, t.occurred_at, t.position, t.reverses
 		FROM pg_catalog.pg_snapshot_xip(w.snapshot) x
 		CROSS JOIN LATERAL (
 			SELECT t.resource_type, t.quantity, t.occurred_at, t.position, t.reverses FROM billing.usage_events t
-			WHERE t.customer_id = customer AND t.bucket = b.bucket AND t.era = w.era AND t.xid = x
+			WHERE t.customer_id IS NOT DISTINCT FROM customer AND t.bucket = b.bucket AND t.era = w.era AND t.xid = x
 			OFFSET 0
 		) t
 	) e

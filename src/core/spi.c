@@ -166,15 +166,12 @@ stmt_execute(Stmt *stmt, StmtArgs *args)
 }
 
 /* What never pays for a few rows: to compile, to hash, to merge, to make a bitmap. */
-static const char *const off_by_index[] = {
-	"jit",
-	"enable_seqscan",
-	"enable_bitmapscan",
-	"enable_hashagg",
-	"enable_hashjoin",
-	"enable_mergejoin",
-	"enable_sort",
-};
+static const char *const off_by_index[] = {"jit",
+										   "enable_seqscan",
+										   "enable_bitmapscan",
+										   "enable_hashagg",
+										   "enable_hashjoin",
+										   "enable_mergejoin"};
 
 /* What never pays for many. */
 static const char *const off_by_hash[] = {"jit", "enable_nestloop", "enable_sort"};
