@@ -14,10 +14,12 @@
 #include "catalog/pg_type.h"
 #include "core/errors.h"
 #include "core/spi.h"
+#include "jit/jit.h"
+#include "optimizer/cost.h"
 #include "optimizer/plancat.h"
+#include "optimizer/planner.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
@@ -114,7 +116,9 @@ arg_text_array(StmtArgs *args, char **values, int count)
 #define LARGE_INDEX_PAGES 5000
 #define LARGE_INDEX_HEIGHT 2
 
+static const Stmt *running = NULL; /* the innermost statement that is executed */
 static bool planning_by_index = false;
+static planner_hook_type next_planner = NULL;
 static get_relation_info_hook_type next_get_relation_info = NULL;
 
 static void
@@ -138,11 +142,66 @@ relation_info_as_large(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo 
 	}
 }
 
+static PlannedStmt *
+plan_next(Query *query, const char *text, int options, ParamListInfo params)
+{
+	return next_planner != NULL ? next_planner(query, text, options, params)
+								: standard_planner(query, text, options, params);
+}
+
+/* What never pays for a few rows: to compile, to hash, to merge, to make a bitmap. */
+static bool *const off_by_index[] = {&jit_enabled,    &enable_seqscan,  &enable_bitmapscan,
+									 &enable_hashagg, &enable_hashjoin, &enable_mergejoin};
+
+/* What never pays for many. */
+static bool *const off_by_hash[] = {&jit_enabled, &enable_nestloop, &enable_sort};
+
+#define MAX_OFF 6
+
+/*
+ * Plans the running statement by its rules, and nothing else: what runs inside of it (a trigger, a
+ * function) has a text of its own. Here and not before an execution, since what a plan uses may
+ * change while its locks are taken, and then it is made anew in the midst of it.
+ */
+static PlannedStmt *
+plan_by_rules(Query *query, const char *text, int options, ParamListInfo params)
+{
+	bool by_index = running != NULL && running->by_index;
+	bool *const *off = by_index ? off_by_index : off_by_hash;
+	int count = by_index ? lengthof(off_by_index) : lengthof(off_by_hash);
+	bool saved[MAX_OFF];
+	PlannedStmt *volatile plan = NULL;
+
+	if (running == NULL || !(running->by_index || running->by_hash) || text == NULL ||
+		strcmp(text, running->sql) != 0)
+		return plan_next(query, text, options, params);
+	for (int i = 0; i < count; i++)
+	{
+		saved[i] = *off[i];
+		*off[i] = false;
+	}
+	planning_by_index = by_index;
+	PG_TRY();
+	{
+		plan = plan_next(query, text, options, params);
+	}
+	PG_FINALLY();
+	{
+		planning_by_index = false;
+		for (int i = 0; i < count; i++)
+			*off[i] = saved[i];
+	}
+	PG_END_TRY();
+	return plan;
+}
+
 void
 spi_init(void)
 {
 	next_get_relation_info = get_relation_info_hook;
 	get_relation_info_hook = relation_info_as_large;
+	next_planner = planner_hook;
+	planner_hook = plan_by_rules;
 }
 
 static void
@@ -161,54 +220,20 @@ stmt_prepare(Stmt *stmt)
 static int
 stmt_execute(Stmt *stmt, StmtArgs *args)
 {
-	return SPI_execute_plan(stmt->plan, args ? args->values : NULL, args ? args->nulls : NULL,
-							stmt->read_only, 0);
-}
-
-/* What never pays for a few rows: to compile, to hash, to merge, to make a bitmap. */
-static const char *const off_by_index[] = {"jit",
-										   "enable_seqscan",
-										   "enable_bitmapscan",
-										   "enable_hashagg",
-										   "enable_hashjoin",
-										   "enable_mergejoin"};
-
-/* What never pays for many. */
-static const char *const off_by_hash[] = {"jit", "enable_nestloop", "enable_sort"};
-
-static void
-turn_off(const char *setting)
-{
-	(void) set_config_option(setting, "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-							 false);
-}
-
-/*
- * The first execution makes the plan, and so does the first after something that it uses changed.
- */
-static int
-stmt_execute_planning(Stmt *stmt, StmtArgs *args)
-{
-	int nest_level = NewGUCNestLevel();
-	bool before = planning_by_index;
+	const Stmt *outer = running;
 	int result = 0;
 
-	for (size_t i = 0; stmt->by_index && i < lengthof(off_by_index); i++)
-		turn_off(off_by_index[i]);
-	for (size_t i = 0; stmt->by_hash && i < lengthof(off_by_hash); i++)
-		turn_off(off_by_hash[i]);
-	planning_by_index = stmt->by_index;
+	running = stmt;
 	PG_TRY();
 	{
-		result = stmt_execute(stmt, args);
+		result = SPI_execute_plan(stmt->plan, args ? args->values : NULL, args ? args->nulls : NULL,
+								  stmt->read_only, 0);
 	}
 	PG_FINALLY();
 	{
-		planning_by_index = before;
+		running = outer;
 	}
 	PG_END_TRY();
-	AtEOXact_GUC(true, nest_level);
-	stmt->planned = true;
 	return result;
 }
 
@@ -230,10 +255,7 @@ stmt_run(Stmt *stmt, StmtArgs *args)
 		   stmt->name);
 	if (stmt->plan == NULL)
 		stmt_prepare(stmt);
-	if ((stmt->by_index || stmt->by_hash) && (!stmt->planned || !SPI_plan_is_valid(stmt->plan)))
-		result = stmt_execute_planning(stmt, args);
-	else
-		result = stmt_execute(stmt, args);
+	result = stmt_execute(stmt, args);
 	Ensure(result == stmt->expect, "statement \"%s\" answered %s", stmt->name,
 		   SPI_result_code_string(result));
 	rows.table = SPI_tuptable;

@@ -12,8 +12,9 @@ typedef struct Stmt
 	int expect; /* SPI_OK_* that the statement must answer */
 	int nargs;
 	Oid argtypes[STMT_MAX_ARGS];
-	bool read_only;                  /* runs in the caller's snapshot: for STABLE functions */
-	bool by_index, by_hash, planned; /* finds rows by key, joins many rows: see stmt_run() */
+	bool read_only; /* runs in the caller's snapshot: for STABLE functions */
+	bool by_index;  /* finds its rows by key: see stmt_run() */
+	bool by_hash;   /* joins many rows: see stmt_run() */
 	SPIPlanPtr plan;
 } Stmt;
 typedef struct StmtArgs
@@ -56,5 +57,4 @@ extern int64 row_int64(Rows *rows, const char *column);
 extern int32 row_int32(Rows *rows, const char *column);
 extern bool row_bool(Rows *rows, const char *column);
 extern Datum row_composite(Rows *rows, const char *column);
-
 #endif
