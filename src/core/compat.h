@@ -23,12 +23,4 @@
 #define BILLING_MODULE_MAGIC PG_MODULE_MAGIC
 #endif
 
-/* 17: an extension names its own wait events; before, all are "Extension" */
-#if PG_VERSION_NUM >= 170000
-#define billing_wait_event(cache, name)                                                            \
-	(*(cache) != 0 ? *(cache) : (*(cache) = WaitEventExtensionNew(name)))
-#else
-#define billing_wait_event(cache, name) ((void) (cache), PG_WAIT_EXTENSION)
-#endif
-
 #endif

@@ -13,7 +13,6 @@
 
 typedef struct KnownNames
 {
-	const char *what;
 	struct HTAB *table;
 	uint64 generation;
 } KnownNames;

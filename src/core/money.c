@@ -219,15 +219,3 @@ money_allocate(Money total, const int64 *weights, int count, Money *parts)
 	}
 	pfree(losses);
 }
-
-/* Writes "301.50 USD" and returns `buffer`, which holds at least MONEY_TEXT_SIZE bytes. */
-char *
-money_print(Money money, char *buffer)
-{
-	Decimal amount = money_to_decimal(money);
-	char digits[DECIMAL_TEXT_SIZE];
-
-	snprintf(buffer, MONEY_TEXT_SIZE, "%s %s", decimal_print(&amount, digits),
-			 money.currency->code);
-	return buffer;
-}

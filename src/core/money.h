@@ -12,8 +12,6 @@
 #include "core/currency.h"
 #include "core/decimal.h"
 
-#define MONEY_TEXT_SIZE 32
-
 typedef struct Money
 {
 	int64 minor;
@@ -33,6 +31,5 @@ extern bool money_is_zero(Money money);
 extern bool money_is_negative(Money money);
 extern Money money_percentage(Money net, const Decimal *percentage);
 extern void money_allocate(Money total, const int64 *weights, int count, Money *parts);
-extern char *money_print(Money money, char *buffer);
 
 #endif

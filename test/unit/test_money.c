@@ -39,7 +39,10 @@ minor_of(int64 minor, const char *code)
 static char *
 printed(Money money)
 {
-	return money_print(money, palloc(MONEY_TEXT_SIZE));
+	Decimal amount = money_to_decimal(money);
+	char digits[DECIMAL_TEXT_SIZE];
+
+	return psprintf("%s %s", decimal_print(&amount, digits), money.currency->code);
 }
 
 static char *

@@ -19,7 +19,7 @@
 #define DEFAULT_ZONE "UTC"
 
 static bool auto_register_customers = true;
-static KnownNames known_customers = {.what = "customers"};
+static KnownNames known_customers;
 
 void
 customer_init(void)
@@ -111,7 +111,7 @@ customer_ensure(const char *customer_id)
 }
 
 /* The customers of the present batch that are to be made. */
-static KnownNames missing_customers = {.what = "missing customers"};
+static KnownNames missing_customers;
 
 static Stmt insert_customers = {
 	.name = "insert_customers",

@@ -17,7 +17,7 @@
 #include "domain/metering/metering.h"
 #include "utils/builtins.h"
 
-static KnownNames frozen_meters = {.what = "frozen meters"};
+static KnownNames frozen_meters;
 
 static Stmt select_meter = {
 	.name = "select_meter",

@@ -36,8 +36,8 @@ typedef struct Payment
 	const char *idempotency_key; /* of the caller, or NULL */
 	Datum fingerprint;           /* bytea, 0 without a key */
 	const char *metadata;
-	Datum payment_id;      /* given by payments_capture() */
-	ProviderAnswer answer; /* given by payments_capture() */
+	Datum payment_id;      /* given by payments_authorize() */
+	ProviderAnswer answer; /* given by payments_authorize() */
 } Payment;
 
 /* A way to reach the outside; the mock answers in process. */

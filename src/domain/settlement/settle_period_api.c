@@ -12,7 +12,6 @@
 #include "catalog/pg_type.h"
 #include "core/actor.h"
 #include "core/args.h"
-#include "core/compat.h"
 #include "core/errors.h"
 #include "core/spi.h"
 #include "domain/settlement/settle_loop.h"
