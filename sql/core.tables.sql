@@ -4,6 +4,7 @@ CREATE TABLE billing.billing_settings (
 	singleton boolean NOT NULL DEFAULT true,
 	time_zone text NOT NULL,
 	updated_at timestamptz NOT NULL,
+	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT billing_settings_pkey PRIMARY KEY (singleton),
 	CONSTRAINT billing_settings_singleton CHECK (singleton)
 );
@@ -17,6 +18,7 @@ CREATE TABLE billing.window_eras (
 	database_name text NOT NULL,
 	first_xid xid8 NOT NULL,
 	started_at timestamptz NOT NULL,
+	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT window_eras_pkey PRIMARY KEY (era)
 );
 SELECT pg_catalog.pg_extension_config_dump('billing.window_eras', '');
@@ -25,6 +27,7 @@ COMMENT ON TABLE billing.window_eras IS
 
 CREATE TABLE billing.window_lineage (
 	era int NOT NULL,
+	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT window_lineage_pkey PRIMARY KEY (era)
 );
 COMMENT ON TABLE billing.window_lineage IS
@@ -36,6 +39,7 @@ CREATE TABLE billing.window_cursors (
 	era int NOT NULL,
 	snapshot pg_snapshot NOT NULL,
 	moved_at timestamptz NOT NULL,
+	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT window_cursors_pkey PRIMARY KEY (consumer, bucket),
 	CONSTRAINT window_cursors_bucket CHECK (bucket BETWEEN 0 AND 63)
 ) WITH (fillfactor = 50);
@@ -47,6 +51,7 @@ CREATE TABLE billing.outbox_state (
 	singleton boolean NOT NULL DEFAULT true,
 	current_slot smallint NOT NULL,
 	current_since timestamptz NOT NULL,
+	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT outbox_state_pkey PRIMARY KEY (singleton),
 	CONSTRAINT outbox_state_singleton CHECK (singleton),
 	CONSTRAINT outbox_state_slot CHECK (current_slot BETWEEN 0 AND 2)
@@ -73,7 +78,8 @@ CREATE TABLE billing.outbox (
 	schema_version smallint NOT NULL,
 	trace_id text,
 	idempotency_key text,
-	created_at timestamptz NOT NULL
+	created_at timestamptz NOT NULL,
+	row_digest bigint NOT NULL DEFAULT 0
 ) PARTITION BY LIST (slot);
 COMMENT ON TABLE billing.outbox IS
 'Domain events, written in the transaction of what they tell. Append-only; a slot is emptied by TRUNCATE when it rotates.';
@@ -102,6 +108,7 @@ CREATE TABLE billing.audit_log (
 	reason text,
 	trace_id text,
 	occurred_at timestamptz NOT NULL,
+	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT audit_log_actor_type CHECK (actor_type IN ('USER', 'OPERATOR', 'SYSTEM', 'EXTERNAL'))
 );
 SELECT pg_catalog.pg_extension_config_dump('billing.audit_log', '');

@@ -17,6 +17,7 @@ CREATE TABLE billing.customers (
 	metadata jsonb,
 	created_at timestamptz NOT NULL,
 	updated_at timestamptz NOT NULL,
+	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT customers_pkey PRIMARY KEY (customer_id),
 	CONSTRAINT customers_id_length CHECK (char_length(customer_id) BETWEEN 1 AND 64),
 	CONSTRAINT customers_net_days CHECK (net_days BETWEEN 0 AND 365),

@@ -66,6 +66,19 @@ BEGIN
 		EXECUTE pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER append_only', object.name);
 	END LOOP;
 
+	-- what this library writes carries a digest, so that what anybody else writes is seen by verify()
+	FOR object IN
+		SELECT c.oid::regclass AS name FROM pg_catalog.pg_class c
+		WHERE c.relnamespace OPERATOR(pg_catalog.=) 'billing'::regnamespace
+		AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::"char"[]) AND NOT c.relispartition
+		ORDER BY c.relname
+	LOOP
+		EXECUTE pg_catalog.format('CREATE TRIGGER stamp_row BEFORE INSERT OR UPDATE ON %s'
+			' FOR EACH ROW EXECUTE FUNCTION billing.stamp_row()', object.name);
+		EXECUTE pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER stamp_row', object.name);
+	END LOOP;
+	UPDATE billing.ledger_accounts SET row_digest = billing.row_digest(ledger_accounts);
+
 	-- members of the house see everything, a customer his own rows
 	FOREACH tenant IN ARRAY ARRAY['customers', 'usage_events', 'aggregated_usage', 'unbilled_usage', 'rejected_usage',
 								  'pricing_plans', 'invoice_headers', 'invoice_lines', 'invoice_taxes', 'payments',

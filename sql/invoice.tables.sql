@@ -5,6 +5,7 @@ CREATE TABLE billing.document_series (
 	year int NOT NULL,
 	last_number bigint NOT NULL,
 	last_issued_on date NOT NULL,
+	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT document_series_pkey PRIMARY KEY (series)
 );
 SELECT pg_catalog.pg_extension_config_dump('billing.document_series', '');
@@ -18,6 +19,7 @@ CREATE TABLE billing.document_numbers (
 	document_id uuid NOT NULL,
 	customer_id text COLLATE "C" NOT NULL,
 	issued_on date NOT NULL,
+	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT document_numbers_pkey PRIMARY KEY (series, year, number)
 );
 SELECT pg_catalog.pg_extension_config_dump('billing.document_numbers', '');
@@ -53,6 +55,7 @@ CREATE TABLE billing.invoice_headers (
 	metadata jsonb,
 	deleted_at timestamptz,
 	deleted_by text,
+	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT invoice_headers_pkey PRIMARY KEY (customer_id, invoice_id),
 	CONSTRAINT invoice_headers_status CHECK (status IN ('DRAFT', 'ISSUED', 'OVERDUE', 'PAID', 'CANCELLED')),
 	CONSTRAINT invoice_headers_total CHECK (total = net + tax AND net >= 0 AND tax >= 0),
@@ -88,6 +91,7 @@ CREATE TABLE billing.invoice_lines (
 	tax numeric NOT NULL,
 	plan_id uuid,
 	snapshot_hash bytea,
+	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT invoice_lines_pkey PRIMARY KEY (customer_id, invoice_id, line_no),
 	CONSTRAINT invoice_lines_kind CHECK (kind IN ('USAGE', 'LATE_USAGE', 'RECURRING', 'ONE_OFF', 'ADJUSTMENT'))
 );
@@ -106,6 +110,7 @@ CREATE TABLE billing.invoice_taxes (
 	percentage numeric NOT NULL,
 	net numeric NOT NULL,
 	tax numeric NOT NULL,
+	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT invoice_taxes_pkey PRIMARY KEY (customer_id, invoice_id, tax_code)
 );
 SELECT pg_catalog.pg_extension_config_dump('billing.invoice_taxes', '');

@@ -5,6 +5,7 @@ CREATE TABLE billing.ledger_accounts (
 	type text NOT NULL,
 	normal_side text NOT NULL,
 	description text NOT NULL,
+	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT ledger_accounts_pkey PRIMARY KEY (code),
 	CONSTRAINT ledger_accounts_type CHECK (type IN ('ASSET', 'LIABILITY', 'REVENUE', 'CONTRA_REVENUE', 'EXPENSE')),
 	CONSTRAINT ledger_accounts_side CHECK (normal_side IN ('DEBIT', 'CREDIT'))
@@ -43,6 +44,7 @@ CREATE TABLE billing.ledger_transfers (
 	actor_type text NOT NULL,
 	actor_id text NOT NULL,
 	trace_id text,
+	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT ledger_transfers_pkey PRIMARY KEY (customer_id, transfer_id),
 	CONSTRAINT ledger_transfers_amount CHECK (amount > '0'::numeric AND amount < 'Infinity'::numeric),
 	CONSTRAINT ledger_transfers_accounts CHECK (debit_account <> credit_account)

@@ -7,6 +7,7 @@ CREATE TABLE billing.meter_definitions (
 	aggregation text NOT NULL,
 	frozen_at timestamptz,
 	created_at timestamptz NOT NULL,
+	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT meter_definitions_pkey PRIMARY KEY (resource_type),
 	CONSTRAINT meter_definitions_aggregation CHECK (aggregation IN ('SUM', 'COUNT', 'MAX', 'LAST'))
 );
@@ -30,6 +31,7 @@ CREATE TABLE billing.usage_events (
 	bucket smallint NOT NULL,
 	properties jsonb,
 	reverses text COLLATE "C",
+	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT usage_events_pkey PRIMARY KEY (customer_id, event_id),
 	CONSTRAINT usage_events_quantity CHECK (quantity >= '0'::numeric AND quantity <= '1000000000000000'::numeric)
 ) PARTITION BY HASH (customer_id);
@@ -60,6 +62,7 @@ CREATE TABLE billing.aggregated_usage (
 	event_count bigint NOT NULL,
 	last_at timestamptz,
 	last_position bigint,
+	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT aggregated_usage_pkey PRIMARY KEY (customer_id, day, resource_type)
 ) WITH (fillfactor = 80);
 SELECT pg_catalog.pg_extension_config_dump('billing.aggregated_usage', '');
@@ -70,6 +73,7 @@ CREATE TABLE billing.unbilled_usage (
 	customer_id text COLLATE "C" NOT NULL,
 	month date NOT NULL,
 	changes bigint NOT NULL,
+	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT unbilled_usage_pkey PRIMARY KEY (customer_id, month)
 ) WITH (fillfactor = 80);
 SELECT pg_catalog.pg_extension_config_dump('billing.unbilled_usage', '');
@@ -86,6 +90,7 @@ CREATE TABLE billing.rejected_usage (
 	document jsonb,
 	digest bytea NOT NULL,
 	received_at timestamptz NOT NULL,
+	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT rejected_usage_pkey PRIMARY KEY (position),
 	CONSTRAINT rejected_usage_once UNIQUE NULLS NOT DISTINCT (customer_id, digest)
 );

@@ -22,6 +22,7 @@ CREATE TABLE billing.payments (
 	completed_at timestamptz,
 	deleted_at timestamptz,
 	deleted_by text,
+	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT payments_pkey PRIMARY KEY (customer_id, payment_id),
 	CONSTRAINT payments_target CHECK (target_type IN ('ORDER', 'INVOICE', 'TOP_UP')),
 	CONSTRAINT payments_method CHECK (method IN ('CARD', 'BANK_TRANSFER', 'WALLET', 'IAP')),
@@ -48,6 +49,7 @@ CREATE TABLE billing.payment_attempts (
 	failure_message text,
 	sent_at timestamptz NOT NULL,
 	finished_at timestamptz,
+	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT payment_attempts_pkey PRIMARY KEY (customer_id, payment_id, attempt_no),
 	CONSTRAINT payment_attempts_status CHECK (status IN ('SENT', 'APPROVED', 'DECLINED', 'UNKNOWN'))
 );

@@ -6,6 +6,7 @@ CREATE TABLE billing.tax_rates (
 	percentage numeric NOT NULL,
 	category text NOT NULL,
 	created_at timestamptz NOT NULL,
+	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT tax_rates_pkey PRIMARY KEY (code, valid_from),
 	CONSTRAINT tax_rates_percentage CHECK (percentage >= 0 AND percentage <= 100),
 	CONSTRAINT tax_rates_category CHECK
@@ -28,6 +29,7 @@ CREATE TABLE billing.pricing_plans (
 	idempotency_key text COLLATE "C",
 	fingerprint bytea,
 	created_at timestamptz NOT NULL,
+	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT pricing_plans_pkey PRIMARY KEY (plan_id),
 	CONSTRAINT pricing_plans_times CHECK (effective_until > effective_from)
 );
@@ -43,6 +45,7 @@ CREATE TABLE billing.pricing_snapshots (
 	content_hash bytea NOT NULL,
 	document jsonb NOT NULL,
 	created_at timestamptz NOT NULL,
+	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT pricing_snapshots_pkey PRIMARY KEY (content_hash)
 );
 SELECT pg_catalog.pg_extension_config_dump('billing.pricing_snapshots', '');

@@ -386,6 +386,8 @@ CREATE FUNCTION billing.verify_folded_usage(since timestamptz)
 		CROSS JOIN LATERAL (SELECT GREATEST((since AT TIME ZONE c.time_zone)::date,
 			((billing.business_now() - COALESCE(pg_catalog.current_setting('billing.usage_max_age', true), '400d')::interval)
 				AT TIME ZONE c.time_zone)::date + 1) AS first_day) d
+		-- a damaged zone would be raised
+		WHERE c.row_digest = billing.row_digest(c)
 	),
 	-- what the stored snapshot of the fold has consumed
 	event AS NOT MATERIALIZED (
@@ -499,7 +501,7 @@ CREATE FUNCTION billing.verify_settled_usage(since timestamptz)
 		-- a month with events that are not folded yet is marked when they are
 		WHERE NOT EXISTS (
 			SELECT FROM billing.usage_tail(s.customer_id) e
-			JOIN billing.customers c ON c.customer_id = s.customer_id
+			JOIN billing.customers c ON c.customer_id = s.customer_id AND c.row_digest = billing.row_digest(c)
 			WHERE pg_catalog.to_char(e.occurred_at AT TIME ZONE c.time_zone, 'YYYY-MM') = s.period)
 	)
 	SELECT pg_catalog.count(*), pg_catalog.jsonb_agg(b.violation) FILTER (WHERE b.n <= 5)
@@ -606,7 +608,7 @@ CREATE FUNCTION billing.verify_references(since timestamptz)
 	FROM (SELECT v.violation, pg_catalog.row_number() OVER () AS n FROM bad v) b
 $$;
 COMMENT ON FUNCTION billing.verify_references(timestamptz) IS
-'Invariant: what tables without foreign keys refer to exists: customers, the meters of usage, the invoices of payments, lines and taxes, the payments of attempts, the pricing snapshots of invoices and lines. Of a snapshot only its presence is checked: its hash is of the JSON text as written, which jsonb does not keep. since: by the time of writing; lines and taxes, which have none, are all read.';
+'Invariant: what tables without foreign keys refer to exists: customers, the meters of usage, the invoices of payments, lines and taxes, the payments of attempts, the pricing snapshots of invoices and lines. Of a snapshot only its presence is checked: its hash is of the JSON text as written, which jsonb does not keep, and its content by row_digests. since: by the time of writing; lines and taxes, which have none, are all read.';
 
 CREATE FUNCTION billing.verify_windows(since timestamptz)
 	RETURNS TABLE (violations bigint, detail jsonb)
@@ -669,6 +671,7 @@ CREATE FUNCTION billing.verify(since timestamptz DEFAULT NULL)
 		UNION ALL SELECT 'outbox_entities', v.violations, v.detail FROM billing.verify_outbox_entities(s.since) v
 		UNION ALL SELECT 'references', v.violations, v.detail FROM billing.verify_references(s.since) v
 		UNION ALL SELECT 'windows', v.violations, v.detail FROM billing.verify_windows(s.since) v
+		UNION ALL SELECT 'row_digests', v.violations, v.detail FROM billing.verify_row_digests(s.since) v
 	) c
 $$;
 COMMENT ON FUNCTION billing.verify(timestamptz) IS

@@ -12,6 +12,7 @@ CREATE TABLE billing.settlement_runs (
 	failure_reason text,
 	lock_wait_us bigint NOT NULL DEFAULT 0,
 	created_at timestamptz NOT NULL,
+	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT settlement_runs_pkey PRIMARY KEY (period, customer_id),
 	CONSTRAINT settlement_runs_status CHECK (status IN ('PENDING', 'RUNNING', 'COMPLETED', 'FAILED'))
 ) WITH (fillfactor = 80);
@@ -29,6 +30,7 @@ CREATE TABLE billing.job_runs (
 	started_at timestamptz NOT NULL,
 	finished_at timestamptz,
 	message text,
+	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT job_runs_pkey PRIMARY KEY (job_run_id),
 	CONSTRAINT job_runs_status CHECK (status IN ('RUNNING', 'COMPLETED', 'FAILED'))
 );

@@ -8,7 +8,7 @@
 #include "core/clock.h"
 #include "core/compat.h"
 #include "core/known.h"
-#include "core/spi.h"
+#include "core/plan_rules.h"
 #include "domain/customer/customer.h"
 #include "domain/metering/metering.h"
 #include "domain/settlement/settlement.h"
@@ -23,7 +23,7 @@ void _PG_init(void);
 void
 _PG_init(void)
 {
-	spi_init();
+	plan_rules_init();
 	clock_init();
 	actor_init();
 	known_init();

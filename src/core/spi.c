@@ -14,10 +14,6 @@
 #include "catalog/pg_type.h"
 #include "core/errors.h"
 #include "core/spi.h"
-#include "jit/jit.h"
-#include "optimizer/cost.h"
-#include "optimizer/plancat.h"
-#include "optimizer/planner.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -110,98 +106,13 @@ arg_text_array(StmtArgs *args, char **values, int count)
 	arg_array(args, &(ArrayArg){datums, nulls, count, TEXTOID});
 }
 
-/* What a table and an index count as at least while a by_index statement is planned. */
-#define LARGE_TUPLES 1e6
-#define LARGE_TABLE_PAGES 20000
-#define LARGE_INDEX_PAGES 5000
-#define LARGE_INDEX_HEIGHT 2
-
 static const Stmt *running = NULL; /* the innermost statement that is executed */
-static bool planning_by_index = false;
-static planner_hook_type next_planner = NULL;
-static get_relation_info_hook_type next_get_relation_info = NULL;
 
-static void
-relation_info_as_large(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
+/* The statement of this library that is executed now, the innermost; NULL outside of all. */
+const Stmt *
+stmt_running(void)
 {
-	ListCell *cell;
-
-	if (next_get_relation_info != NULL)
-		next_get_relation_info(root, relid, inhparent, rel);
-	if (!planning_by_index || inhparent)
-		return;
-	rel->tuples = Max(rel->tuples, LARGE_TUPLES);
-	rel->pages = Max(rel->pages, LARGE_TABLE_PAGES);
-	foreach (cell, rel->indexlist)
-	{
-		IndexOptInfo *index = lfirst(cell);
-
-		index->tuples = Max(index->tuples, LARGE_TUPLES);
-		index->pages = Max(index->pages, LARGE_INDEX_PAGES);
-		index->tree_height = Max(index->tree_height, LARGE_INDEX_HEIGHT);
-	}
-}
-
-static PlannedStmt *
-plan_next(Query *query, const char *text, int options, ParamListInfo params)
-{
-	return next_planner != NULL ? next_planner(query, text, options, params)
-								: standard_planner(query, text, options, params);
-}
-
-/* What never pays for a few rows: to compile, to hash, to merge, to make a bitmap. */
-static bool *const off_by_index[] = {&jit_enabled,    &enable_seqscan,  &enable_bitmapscan,
-									 &enable_hashagg, &enable_hashjoin, &enable_mergejoin};
-
-/* What never pays for many. */
-static bool *const off_by_hash[] = {&jit_enabled, &enable_nestloop, &enable_sort};
-
-#define MAX_OFF 6
-
-/*
- * Plans the running statement by its rules, and nothing else: what runs inside of it (a trigger, a
- * function) has a text of its own. Here and not before an execution, since what a plan uses may
- * change while its locks are taken, and then it is made anew in the midst of it.
- */
-static PlannedStmt *
-plan_by_rules(Query *query, const char *text, int options, ParamListInfo params)
-{
-	bool by_index = running != NULL && running->by_index;
-	bool *const *off = by_index ? off_by_index : off_by_hash;
-	int count = by_index ? lengthof(off_by_index) : lengthof(off_by_hash);
-	bool saved[MAX_OFF];
-	PlannedStmt *volatile plan = NULL;
-
-	if (running == NULL || !(running->by_index || running->by_hash) || text == NULL ||
-		strcmp(text, running->sql) != 0)
-		return plan_next(query, text, options, params);
-	for (int i = 0; i < count; i++)
-	{
-		saved[i] = *off[i];
-		*off[i] = false;
-	}
-	planning_by_index = by_index;
-	PG_TRY();
-	{
-		plan = plan_next(query, text, options, params);
-	}
-	PG_FINALLY();
-	{
-		planning_by_index = false;
-		for (int i = 0; i < count; i++)
-			*off[i] = saved[i];
-	}
-	PG_END_TRY();
-	return plan;
-}
-
-void
-spi_init(void)
-{
-	next_get_relation_info = get_relation_info_hook;
-	get_relation_info_hook = relation_info_as_large;
-	next_planner = planner_hook;
-	planner_hook = plan_by_rules;
+	return running;
 }
 
 static void

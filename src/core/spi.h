@@ -37,7 +37,6 @@ typedef struct Rows
 	HeapTuple tuple;
 } Rows;
 
-extern void spi_init(void);
 extern void spi_begin(void);
 extern void spi_begin_nonatomic(void); /* of a procedure that commits */
 extern void spi_commit(void);
@@ -48,6 +47,7 @@ extern void arg_text(StmtArgs *args, const char *value);
 extern void arg_text_array(StmtArgs *args, char **values, int count);
 extern void arg_array(StmtArgs *args, const ArrayArg *array);
 extern Rows stmt_run(Stmt *stmt, StmtArgs *args);
+extern const Stmt *stmt_running(void);
 extern bool row_next(Rows *rows);
 extern void rows_free(Rows *rows);
 extern Datum row_datum(Rows *rows, const char *column, Oid type, bool *isnull);

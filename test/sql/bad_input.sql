@@ -710,6 +710,7 @@ WHERE pg_temp.changed(contents, pg_temp.contents()) IS NOT NULL;
 CREATE TEMP TABLE not_for_callers (fn text, reason text);
 INSERT INTO not_for_callers VALUES
 ('bucket_of', 'a hash of any text; null for null'),
+('row_digest', 'a hash of any row; null for null'),
 ('usage_tail', 'a query of usage_by_month(), which gets customers from it'),
 ('usage_tail_customers', 'a query of settlement_open()'),
 ('usage_day_extreme', 'a query of the fold and of usage_by_month()'),

@@ -1,0 +1,103 @@
+-- Digests of rows: what this library wrote is told from what anybody else changed.
+
+CREATE FUNCTION billing.row_digest(a_row record) RETURNS bigint
+	LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'billing_row_digest';
+COMMENT ON FUNCTION billing.row_digest(record) IS
+'The digest of a row of a table: 64 bits over the names and values of its columns, without row_digest and generated columns.';
+
+CREATE FUNCTION billing.stamp_row() RETURNS trigger
+	LANGUAGE c AS 'MODULE_PATHNAME', 'billing_stamp_row';
+COMMENT ON FUNCTION billing.stamp_row() IS
+'Trigger that sets row_digest of a row that this library writes. A row that anybody else writes keeps what it has, and verify() names it.';
+
+CREATE FUNCTION billing.verify_row_digests(since timestamptz)
+	RETURNS TABLE (violations bigint, detail jsonb)
+	LANGUAGE sql STABLE AS $$
+	WITH bad AS (
+		SELECT 'billing_settings' AS holder, pg_catalog.jsonb_build_object('singleton', t.singleton) AS key
+		FROM billing.billing_settings t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'window_eras', pg_catalog.jsonb_build_object('era', t.era)
+		FROM billing.window_eras t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'window_lineage', pg_catalog.jsonb_build_object('era', t.era)
+		FROM billing.window_lineage t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'window_cursors', pg_catalog.jsonb_build_object('consumer', t.consumer, 'bucket', t.bucket)
+		FROM billing.window_cursors t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'outbox_state', pg_catalog.jsonb_build_object('singleton', t.singleton)
+		FROM billing.outbox_state t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'outbox', pg_catalog.jsonb_build_object('id', t.id)
+		FROM billing.outbox t WHERE (since IS NULL OR t.created_at >= since) AND t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'audit_log', pg_catalog.jsonb_build_object('audit_id', t.audit_id)
+		FROM billing.audit_log t WHERE (since IS NULL OR t.occurred_at >= since) AND t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'ledger_accounts', pg_catalog.jsonb_build_object('code', t.code)
+		FROM billing.ledger_accounts t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'ledger_transfers', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'transfer_id', t.transfer_id)
+		FROM billing.ledger_transfers t WHERE (since IS NULL OR t.posted_at >= since) AND t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'customers', pg_catalog.jsonb_build_object('customer_id', t.customer_id)
+		FROM billing.customers t WHERE (since IS NULL OR t.updated_at >= since) AND t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'meter_definitions', pg_catalog.jsonb_build_object('resource_type', t.resource_type)
+		FROM billing.meter_definitions t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'usage_events', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'event_id', t.event_id)
+		FROM billing.usage_events t WHERE (since IS NULL OR t.received_at >= since) AND t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'aggregated_usage', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'day', t.day, 'resource_type', t.resource_type)
+		FROM billing.aggregated_usage t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'unbilled_usage', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'month', t.month)
+		FROM billing.unbilled_usage t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'rejected_usage', pg_catalog.jsonb_build_object('position', t.position)
+		FROM billing.rejected_usage t WHERE (since IS NULL OR t.received_at >= since) AND t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'tax_rates', pg_catalog.jsonb_build_object('code', t.code, 'valid_from', t.valid_from)
+		FROM billing.tax_rates t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'pricing_plans', pg_catalog.jsonb_build_object('plan_id', t.plan_id)
+		FROM billing.pricing_plans t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'pricing_snapshots', pg_catalog.jsonb_build_object('content_hash', t.content_hash)
+		FROM billing.pricing_snapshots t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'document_series', pg_catalog.jsonb_build_object('series', t.series)
+		FROM billing.document_series t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'document_numbers', pg_catalog.jsonb_build_object('series', t.series, 'year', t.year, 'number', t.number)
+		FROM billing.document_numbers t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'invoice_headers', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'invoice_id', t.invoice_id)
+		FROM billing.invoice_headers t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'invoice_lines', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'invoice_id', t.invoice_id, 'line_no', t.line_no)
+		FROM billing.invoice_lines t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'invoice_taxes', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'invoice_id', t.invoice_id, 'tax_code', t.tax_code)
+		FROM billing.invoice_taxes t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'payments', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'payment_id', t.payment_id)
+		FROM billing.payments t WHERE (since IS NULL OR t.created_at >= since) AND t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'payment_attempts', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'payment_id', t.payment_id, 'attempt_no', t.attempt_no)
+		FROM billing.payment_attempts t WHERE (since IS NULL OR t.sent_at >= since) AND t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'settlement_runs', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'period', t.period)
+		FROM billing.settlement_runs t WHERE (since IS NULL OR t.created_at >= since) AND t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'job_runs', pg_catalog.jsonb_build_object('job_run_id', t.job_run_id)
+		FROM billing.job_runs t WHERE (since IS NULL OR t.started_at >= since) AND t.row_digest <> billing.row_digest(t)
+	)
+	SELECT pg_catalog.count(*), pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('table', b.holder, 'key', b.key,
+		'problem', 'not as billing wrote it')) FILTER (WHERE b.n <= 5)
+	FROM (SELECT v.holder, v.key, pg_catalog.row_number() OVER () AS n FROM bad v) b
+$$;
+COMMENT ON FUNCTION billing.verify_row_digests(timestamptz) IS
+'Invariant: every row of every table is as this library wrote it: row_digest is that of its columns. since: by the time of writing where the table has one that never goes back; other tables are read whole.';
