@@ -9,6 +9,7 @@ import datetime
 import json
 import os
 import sys
+import time
 
 from server import Failed, Load, Server, Session, measure, median, percentile
 
@@ -17,6 +18,7 @@ QUICK = os.environ.get("QUICK", "") not in ("", "0")
 PAIRS = 3 if QUICK else 7
 METERS = ["API_CALL", "STORAGE_GB_HOUR", "ACTIVE_USER_SEAT", "DATA_TRANSFER_GB"]
 CUSTOMERS = 1000
+AT_ONCE = 10_000  # customers whose usage is loaded by one call
 
 CHARGES = json.dumps([
     {"resourceType": "API_CALL", "model": "graduated",
@@ -113,13 +115,14 @@ class Bench:
         """One in which each customer used the four meters last month, folded."""
         session = self.database(0)
         session.run("SET synchronous_commit = off")
-        session.run("CREATE TEMP TABLE used AS SELECT c, r FROM"
-                    f" generate_series(1, {customers}) c, generate_series(1, 4) r ORDER BY c, r")
         columns = ["'e' || c || '-' || r", "'c' || c", f"(ARRAY{METERS})[r]",
                    "(c % 500 * 30 + r * 17)::numeric", f"'{MOMENT}'::timestamptz"]
-        arrays = ", ".join(f"(SELECT array_agg({column}) FROM used)" for column in columns)
-        session.run(f"SELECT * FROM billing.ingest_usage_arrays({arrays})")
-        session.run("DROP TABLE used")
+        arrays = ", ".join(f"array_agg({column} ORDER BY c, r)" for column in columns)
+        for first in range(1, customers + 1, AT_ONCE):
+            last = min(first + AT_ONCE - 1, customers)
+            session.run(f"SELECT i.* FROM (SELECT {arrays} FROM generate_series({first}, {last}) c,"
+                        " generate_series(1, 4) r) a(e, c, r, q, t),"
+                        " billing.ingest_usage_arrays(a.e, a.c, a.r, a.q, a.t) i")
         session.run("SELECT billing.aggregate_usage()")
         session.run("VACUUM ANALYZE")
         session.run("RESET synchronous_commit")
@@ -404,6 +407,56 @@ def bench_latency(bench):
     bench.drop(session)
 
 
+def bench_million(bench):
+    customers = 10_000 if QUICK else 1_000_000
+    session = bench.settled_database(customers)
+    before = int(session.value("SELECT pg_database_size(current_database())"))
+    cost = measure(bench.server, session, customers,
+                   lambda: session.run(f"CALL billing.settle_period('{PERIOD}')"))
+    grown = int(session.value("SELECT pg_database_size(current_database())")) - before
+    name = f"settle_period, {customers:,} customers x 4 lines, one session"
+    bench.table.add(name, f"{cost.seconds:,.0f} s", "", f"{cost.rate:,.0f} invoices/s", "", None)
+    bench.table.add("  CPU us, WAL bytes, bytes of the database an invoice",
+                    f"{cost.cpu_us:,.0f}, {cost.wal_bytes:,.0f}, {grown / customers:,.0f}", "", "", "", None)
+    start = time.perf_counter()
+    wrong = session.run("SELECT check_name, detail FROM billing.verify() WHERE NOT ok")
+    if wrong:
+        raise Failed(f"verify() tells {wrong}")
+    bench.table.add("  verify() of it", f"{time.perf_counter() - start:,.0f} s", "", "", "", None)
+    bench.drop(session)
+
+
+def memory_of(session):
+    """KiB of a session: in its memory contexts, and private to its process."""
+    contexts = session.value("SELECT sum(total_bytes) / 1024 FROM pg_backend_memory_contexts")
+    with open(f"/proc/{session.value('SELECT pg_backend_pid()')}/status", encoding="ascii") as file:
+        private = next(line.split()[1] for line in file if line.startswith("RssAnon"))
+    return float(contexts), float(private)
+
+
+def watch_memory(bench, session, name, calls, call):
+    """Makes so many calls in one session, and tells its memory after a tenth of them and after all."""
+    readings = []
+    for first in range(1, calls + 1, calls // 10):
+        session.run(f"DO $$ BEGIN FOR i IN {first} .. {first + calls // 10 - 1} LOOP PERFORM {call};"
+                    " IF i % 100 = 0 THEN COMMIT; END IF; END LOOP; END $$")
+        readings.append(memory_of(session))
+    for what, early, late in zip(("in contexts", "of the process"), readings[0], readings[-1]):
+        bench.table.add(f"{name}: memory {what}", f"{late:,.0f} KiB", f"{early:,.0f} KiB after a tenth",
+                        f"{(late - early) * 1024 / calls:+.2f} bytes a call", "flat: <= 1",
+                        (late - early) * 1024 / calls <= 1)
+
+
+def bench_memory(bench):
+    events, settlements = (10_000, 1_000) if QUICK else (1_000_000, 100_000)
+    session = bench.settled_database(settlements)
+    watch_memory(bench, session, f"{events:,} calls of ingest_usage", events,
+                 f"billing.ingest_usage('m' || i, 'c' || (i % {settlements} + 1), 'API_CALL', 1, '{MOMENT}')")
+    watch_memory(bench, session, f"{settlements:,} calls of run_settlement", settlements,
+                 f"billing.run_settlement('c' || i, '{PERIOD}')")
+    bench.drop(session)
+
+
 MEASUREMENTS = {
     "ingest": bench_ingest,
     "arrays": bench_arrays,
@@ -412,19 +465,22 @@ MEASUREMENTS = {
     "settle": bench_settle,
     "usage": bench_usage,
     "latency": bench_latency,
+    "memory": bench_memory,
 }
+ON_DEMAND = {"million": bench_million}
 
 
 def main():
     names = sys.argv[2:] or list(MEASUREMENTS)
-    unknown = [name for name in names if name not in MEASUREMENTS]
+    known = MEASUREMENTS | ON_DEMAND
+    unknown = [name for name in names if name not in known]
     if unknown:
-        sys.exit(f"bench: no measurement {unknown[0]}; there are: {' '.join(MEASUREMENTS)}")
+        sys.exit(f"bench: no measurement {unknown[0]}; there are: {' '.join(known)}")
     bench = Bench(sys.argv[1])
     for name in names:
         print(f"{name}:", flush=True)
         try:
-            MEASUREMENTS[name](bench)
+            known[name](bench)
         except Failed as error:
             bench.table.print()
             sys.exit(f"bench: {name}: {error}")
