@@ -1,0 +1,149 @@
+"""What the oracle keeps: the state of one history's house. The rules are beside the operations.
+
+It shares nothing with the extension and is made from the documented rules alone. All numbers are
+fractions. Where the rules leave a choice, a comment that begins with "Choice:" says which was taken.
+"""
+
+import datetime
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+from rule import Refused, Rule
+
+UTC = datetime.timezone.utc
+EXPONENTS = {"KRW": 0, "USD": 2, "KWD": 3}
+METERS = {"API_CALL": "SUM", "STORAGE_GB_HOUR": "SUM", "DATA_TRANSFER_GB": "SUM",
+          "H_MAX": "MAX", "H_LAST": "LAST", "H_COUNT": "COUNT"}
+# code -> (percentage, from when or None), the oldest first
+TAX_CODES = {
+    None: (),
+    "T10": (("10", None),),
+    "T8875": (("8.875", None),),
+    # steps at midnights of UTC, which are inside a month elsewhere; the last ends with a month there
+    "STEP": (("7.5", None), ("9.25", "2025-07-01T00:00:00Z"), ("5", "2026-03-31T15:00:00Z")),
+}
+STATES = {"INVALID_ARGUMENT": "ZB001", "CURRENCY_MISMATCH": "ZB005", "CUSTOMER_NOT_FOUND": "ZB101",
+          "METER_NOT_FOUND": "ZB102", "PLAN_NOT_FOUND": "ZB103", "EVENT_NOT_FOUND": "ZB105",
+          "PERIOD_NOT_CLOSED": "ZB201", "ILLEGAL_STATE": "ZB202", "RESOURCE_NOT_PRICED": "ZB207"}
+
+
+def next_month(period):
+    year, month = int(period[:4]), int(period[5:])
+    return f"{year + month // 12:04d}-{month % 12 + 1:02d}"
+
+
+def bounds(period, zone):
+    """Start and end of a month in UTC, the end exclusive."""
+    def start(text):
+        local = datetime.datetime(int(text[:4]), int(text[5:]), 1, tzinfo=ZoneInfo(zone))
+        return local.astimezone(UTC)
+    return start(period), start(next_month(period))
+
+
+@Rule
+def month_of(moment, zone):
+    """The month of a moment is that of the customer's zone."""
+    return moment.astimezone(ZoneInfo(zone)).strftime("%Y-%m")
+
+
+@month_of.mistake
+def of_utc(moment, zone):
+    return moment.strftime("%Y-%m")
+
+
+@Rule
+def rounded(amount, currency):
+    """HALF_UP to the minor unit: ties away from zero."""
+    scale = 10 ** EXPONENTS[currency]
+    whole = int(abs(amount) * scale + Fraction(1, 2))
+    return Fraction(whole if amount >= 0 else -whole, scale)
+
+
+@rounded.mistake
+def half_even(amount, currency):
+    scale = 10 ** EXPONENTS[currency]
+    return Fraction(round(amount * scale), scale)
+
+
+@rounded.mistake
+def cut(amount, currency):
+    scale = 10 ** EXPONENTS[currency]
+    return Fraction(int(amount * scale), scale)
+
+
+@rounded.mistake
+def always_two_decimals(amount, currency):
+    return Fraction(int(abs(amount) * 100 + Fraction(1, 2)), 100) * (1 if amount >= 0 else -1)
+
+
+class House:
+    """All customers of one history, as the rules see them."""
+
+    def __init__(self):
+        self.now = None
+        self.customers = {}
+        self.defaults = []  # plans that are no customer's own
+        self.plans = 0
+        self.positions = 0
+        self.unfolded = 0  # committed changes of usage since the last fold
+        self.uncommitted = None  # those of the open transaction; None outside of one
+
+    def customer(self, key):
+        if key not in self.customers:
+            raise Refused("CUSTOMER_NOT_FOUND")
+        return self.customers[key]
+
+    def begin(self):
+        if self.uncommitted is None:
+            self.uncommitted = 0
+
+    def commit(self):
+        self.unfolded += self.uncommitted or 0
+        self.uncommitted = None
+
+    def usage_changed(self):
+        if self.uncommitted is None:
+            self.unfolded += 1
+        else:
+            self.uncommitted += 1
+
+
+class Customer:
+    """What is known of one customer. Not registered, he has what a first event gives him."""
+
+    def __init__(self, zone="UTC", currency=None, tax=None, automatic=True, declined=False):
+        self.zone = zone
+        self.currency = currency
+        self.tax = tax
+        self.automatic = automatic
+        self.declined = declined
+        self.plans = []
+        self.events = {}
+        self.dirty = set()  # months with usage since they were billed
+        self.invoices = []
+
+    def live(self, period):
+        for invoice in self.invoices:
+            if invoice["period"] == period and invoice["status"] != "CANCELLED":
+                return invoice
+        return None
+
+    def counted_lines(self):
+        """Lines of the invoices that were not cancelled to be billed again."""
+        for invoice in self.invoices:
+            if not invoice["rebilled"]:
+                for line in invoice["lines"]:
+                    yield invoice, line
+
+    def usage_lines(self, period):
+        """Those that bill a month."""
+        return [(invoice, line) for invoice, line in self.counted_lines()
+                if line["period"] == period and line["kind"] != "ADJUSTMENT"]
+
+    def billed(self, period):
+        """Code -> (quantity, net) billed so far for a month."""
+        sums = {}
+        for _, line in self.usage_lines(period):
+            quantity, net = sums.get(line["code"], (Fraction(0), Fraction(0)))
+            sums[line["code"]] = (quantity + line["quantity"], net + line["net"])
+        return sums
