@@ -8,7 +8,7 @@ from rule import Different, demand
 from server import Psql
 from sqltext import Names
 
-HISTORIES_OF_A_DATABASE = 20  # verify() reads all of them
+HISTORIES_OF_A_DATABASE = 6  # verify() reads all of them
 VERIFY_EACH_STEP = 10  # of as many histories one; in the others: after steps that move what is billed
 BAD_ANSWER = "cannot be read"
 

@@ -6,6 +6,7 @@ extension alone, whatever the oracle says; beside each stand spoils, which damag
 """
 
 import contextlib
+import functools
 import json
 from fractions import Fraction
 
@@ -74,8 +75,13 @@ class Different(Exception):
     """An answer that is not the predicted one."""
 
 
+@functools.lru_cache(100000)
+def decimal(text):
+    return Fraction(text)
+
+
 def number(value):
-    return Fraction(str(value))
+    return decimal(str(value))
 
 
 def parse(text):

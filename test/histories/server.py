@@ -32,7 +32,7 @@ class Server:
         subprocess.run([self.tool, "start", self.directory, "-c", "fsync=off",
                         "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
                         "-c", "max_wal_size=4GB", "-c", "deadlock_timeout=20ms",
-                        "-c", "autovacuum_naptime=10s"], check=True)
+                        "-c", "autovacuum=off"], check=True)
         env = subprocess.run([self.tool, "env", self.directory], check=True, text=True,
                              stdout=subprocess.PIPE).stdout
         for line in env.splitlines():

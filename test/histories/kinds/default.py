@@ -3,7 +3,7 @@
 from draft import DAY
 from house import EXPONENTS, METERS
 from operation import Kind
-from operations.plan import draw_plan
+from operations.plan import add_first_plan, draw_plan
 from operations.usage import draw_event
 
 UNREGISTERED = {"zone": "UTC", "currency": None, "tax": None, "automatic": True, "declined": False,
@@ -12,7 +12,7 @@ UNREGISTERED = {"zone": "UTC", "currency": None, "tax": None, "automatic": True,
 
 class Default(Kind):
     name = "default"
-    weight = 6
+    weight = 8
     alone = True
 
     def write(self, draft):
@@ -23,6 +23,8 @@ class Default(Kind):
                 draft.meet(key, UNREGISTERED)
             else:
                 draft.customer(key)
+                if draft.chance(0.4):
+                    add_first_plan(draft, key)
         for currency in draft.random.sample(list(EXPONENTS), 2):
             since = draft.start - draft.random.randrange(0, 500) * DAY
             draft.add("plan", None, draw_plan(draft, currency, sorted(METERS), since))

@@ -40,11 +40,6 @@ def settled(customer, period):
 
 
 @settled.mistake
-def news_for_ever(customer, period):
-    pass
-
-
-@settled.mistake
 def later_months_too(customer, period):
     customer.dirty = set()
 
