@@ -19,7 +19,7 @@ class Operation:
     word = None
     weight = 0  # among the random steps of a history
     alone = False  # it touches all customers of a database, so its history gets one of its own
-    moves = False  # it moves what was billed: verify() follows it in every history
+    writes = True  # verify() follows it
     answers = True  # sql() gives one row of one column
     top_level = False  # it cannot run inside a transaction block
     setup = ""  # SQL for the template of the databases

@@ -9,7 +9,6 @@ from server import Psql
 from sqltext import Names
 
 HISTORIES_OF_A_DATABASE = 6  # verify() reads all of them
-VERIFY_EACH_STEP = 10  # of as many histories one; in the others: after steps that move what is billed
 BAD_ANSWER = "cannot be read"
 
 
@@ -38,14 +37,12 @@ def brief(step):
     return " ".join(str(part) for part in step if not isinstance(part, (list, dict)))
 
 
-def with_verify(seed, steps):
-    """Every step is followed by verify(), or every step that moves what is billed."""
+def with_verify(steps):
+    """Every step that writes is followed by verify()."""
     result = []
     for step in steps:
         result.append(step)
-        operation = of(step)
-        if operation.moves or (seed % VERIFY_EACH_STEP == 0 and operation.answers
-                               and step[0] != "verify"):
+        if of(step).writes:
             result.append(("verify",))
     return result
 
@@ -200,7 +197,7 @@ class Player:
     def history(self, seed):
         """The draft, its steps as played, and what differs first, or None."""
         draft = Draft(seed).write()
-        steps = with_verify(seed, draft.steps)
+        steps = with_verify(draft.steps)
         return draft, steps, self.execute(draft, steps)[0]
 
     def close(self):

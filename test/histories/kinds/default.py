@@ -12,22 +12,25 @@ UNREGISTERED = {"zone": "UTC", "currency": None, "tax": None, "automatic": True,
 
 class Default(Kind):
     name = "default"
-    weight = 8
+    weight = 10
     alone = True
 
     def write(self, draft):
         draft.default_plans = True
         keys = list(range(draft.choice(1, 2, 3)))
         for key in keys:
-            if draft.chance(0.3):
+            if draft.chance(0.4):
                 draft.meet(key, UNREGISTERED)
             else:
                 draft.customer(key)
                 if draft.chance(0.4):
                     add_first_plan(draft, key)
-        for currency in draft.random.sample(list(EXPONENTS), 2):
-            since = draft.start - draft.random.randrange(0, 500) * DAY
-            draft.add("plan", None, draw_plan(draft, currency, sorted(METERS), since))
+        # the newer one takes over, in another currency, while usage comes
+        old, new = draft.random.sample(list(EXPONENTS), 2)
+        for currency, days in ((old, draft.random.randrange(100, 500)),
+                               (new, draft.random.randrange(-60, 60))):
+            draft.add("plan", None, draw_plan(draft, currency, sorted(METERS),
+                                              draft.start - days * DAY))
         for key in keys:
             draft.add("ingest", draw_event(draft, key))
         draft.random_steps(keys)

@@ -10,6 +10,7 @@ class Clock(Operation):
     """By days, or to the very edge of a month."""
 
     word = "clock"
+    writes = False
     weight = 18
     answers = False
 
@@ -31,6 +32,7 @@ class Begin(Operation):
     """A transaction; within one it does nothing."""
 
     word = "begin"
+    writes = False
     answers = False
 
     def sql(self, names):

@@ -40,7 +40,6 @@ class Correct(Operation):
 
     word = "correct"
     weight = 9
-    moves = True
 
     def draw(self, draft, key):
         known = draft.events[key]

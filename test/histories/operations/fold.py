@@ -50,6 +50,7 @@ class FoldRest(Fold):
     """Of what earlier histories of the database left: any number."""
 
     word = "fold_rest"
+    writes = False
     weight = 0
 
     def expect(self, house):
@@ -65,7 +66,6 @@ class Purge(Operation):
     word = "purge"
     weight = 1
     alone = True
-    moves = True
 
     def draw(self, draft, key):
         if draft.now - draft.start > 60 * DAY:

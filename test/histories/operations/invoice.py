@@ -317,7 +317,6 @@ class Cancel(Operation):
 
     word = "cancel"
     weight = 6
-    moves = True
     setup = """
 CREATE FUNCTION histories.live(customer text, month text) RETURNS uuid LANGUAGE sql AS $$
     SELECT i.invoice_id FROM billing.invoices i
@@ -326,7 +325,7 @@ $$;
 """
 
     def draw(self, draft, key):
-        month = draw_month(draft, key)
+        month = draw_settled_month(draft, key)
         if month is not None:
             draft.add("cancel", key, month)
             if draft.chance(0.6):
@@ -360,3 +359,9 @@ def draw_month(draft, key):
                                        or month < draft.month(key, draft.earliest)):
         return None
     return month
+
+
+def draw_settled_month(draft, key):
+    """Mostly one that was settled of late."""
+    months = [step[2] for step in draft.steps if step[0] == "settle" and step[1] == key]
+    return draft.choice(*months[-3:]) if months and draft.chance(0.7) else draw_month(draft, key)

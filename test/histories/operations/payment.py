@@ -2,7 +2,7 @@
 
 from house import STATES
 from operation import Operation
-from operations.invoice import draw_month, require_unpaid
+from operations.invoice import draw_settled_month, require_unpaid
 from rule import Refused, Rule
 from sqltext import attempt, quote
 
@@ -85,8 +85,7 @@ class Pay(Operation):
     """The live invoice of a month, with a key or without."""
 
     word = "pay"
-    weight = 4
-    moves = True
+    weight = 5
     setup = """
 CREATE FUNCTION histories.pay(customer text, month text, key text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -103,7 +102,7 @@ END $$;
 """
 
     def draw(self, draft, key):
-        month = draw_month(draft, key)
+        month = draw_settled_month(draft, key)
         if month is not None:
             n = draft.new_id()
             draft.add("pay", key, month, draft.choice(None, None, f"p{n}", f"FAIL_{n}"))

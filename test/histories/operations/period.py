@@ -32,7 +32,6 @@ class SettlePeriod(Operation):
     word = "settle_period"
     weight = 1
     alone = True
-    moves = True
     top_level = True
     setup = """
 CREATE FUNCTION histories.invoices(customers jsonb, month text) RETURNS jsonb LANGUAGE sql AS $$

@@ -252,6 +252,7 @@ class Rate(Operation):
     """What quantities cost under a charge, without a plan."""
 
     word = "rate"
+    writes = False
     weight = 3
     properties = (more_never_costs_less,)
 

@@ -254,7 +254,6 @@ class Settle(Operation):
 
     word = "settle"
     weight = 22
-    moves = True
     properties = (preview_is_invoice, invoice_is_usage_page, lines_sum_to_the_invoice,
                   nothing_is_negative, more_usage_never_costs_less)
     setup = """
@@ -402,6 +401,7 @@ class Billed(Operation):
     """All that was billed to customers with the same usage, by month and charge."""
 
     word = "billed"
+    writes = False
     properties = (any_order_bills_the_same, two_halves_are_one_batch)
 
     def sql(self, names, customers, months):

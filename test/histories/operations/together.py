@@ -33,7 +33,6 @@ class Together(Operation):
     """The steps of each session; in the end a fold takes what they have left."""
 
     word = "together"
-    moves = True
     top_level = True
     setup = """
 CREATE FUNCTION histories.again(statement text) RETURNS text LANGUAGE plpgsql AS $$

@@ -309,6 +309,7 @@ class Page(Operation):
     """The usage page of a month."""
 
     word = "usage"
+    writes = False
     weight = 6
     setup = """
 CREATE FUNCTION histories.usage(customer text, month text) RETURNS jsonb LANGUAGE sql AS $$

@@ -21,6 +21,7 @@ class Verify(Operation):
     """
 
     word = "verify"
+    writes = False
     properties = (every_invariant_holds,)
     setup = """
 DO $do$ BEGIN
