@@ -30,7 +30,8 @@ DO $do$ BEGIN
         'BEGIN RETURN (SELECT COALESCE(jsonb_agg(v), ''[]'') FROM (' ||
         (SELECT string_agg(format('SELECT %L AS name, c.* FROM billing.%I(NULL) c', p.proname,
             p.proname), ' UNION ALL ') FROM pg_proc p
-         WHERE p.pronamespace = 'billing'::regnamespace AND p.proname LIKE 'verify\\_%')
+         WHERE p.pronamespace = 'billing'::regnamespace AND p.proname LIKE 'verify\\_%'
+         AND pg_get_function_result(p.oid) = 'TABLE(violations bigint, detail jsonb)')
         || ') v WHERE v.violations <> 0); END');
 END $do$;
 """
