@@ -70,8 +70,8 @@ plan_by_rules(Query *query, const char *text, int options, ParamListInfo params)
 {
 	const Stmt *running = stmt_running();
 	bool by_index = running != NULL && running->by_index;
-	bool *const *off = by_index ? off_by_index : off_by_hash;
-	int count = by_index ? lengthof(off_by_index) : lengthof(off_by_hash);
+	bool *const *volatile off = by_index ? off_by_index : off_by_hash;
+	volatile int count = by_index ? lengthof(off_by_index) : lengthof(off_by_hash);
 	bool saved[MAX_OFF];
 	PlannedStmt *volatile plan = NULL;
 
