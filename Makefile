@@ -19,8 +19,9 @@ EXTRA_CLEAN = $(DATA_built) $(OBJS:.o=.d) test/unit/build .build
 # Bitcode serves only JIT inlining, and building it needs the very clang of the server.
 override with_llvm = no
 
-# PGXS has a target "check" of its own, which says that it cannot; ours stands beside it.
-ifeq ($(filter check lint demo demo-stop bench deps histories,$(MAKECMDGOALS)),)
+# PGXS has a target "check" of its own, which says that it cannot; ours stand beside it.
+OWN_GOALS = check check-majors check-sanitizers check-valgrind lint demo demo-stop bench deps histories freeze
+ifeq ($(filter $(OWN_GOALS),$(MAKECMDGOALS)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 -include $(OBJS:.o=.d)
@@ -29,11 +30,23 @@ endif
 $(DATA_built): $(SQL_PARTS) sql/install.manifest billing.control
 	cat $(SQL_PARTS) > $@.tmp && mv $@.tmp $@
 
-.PHONY: check lint demo demo-stop bench deps histories
-ifneq ($(filter check lint demo demo-stop bench deps histories,$(MAKECMDGOALS)),)
+.PHONY: $(OWN_GOALS)
+ifneq ($(filter $(OWN_GOALS),$(MAKECMDGOALS)),)
 check:
 	tools/install-deps
 	tools/check
+
+check-majors:
+	tools/install-deps
+	tools/majors
+
+check-sanitizers:
+	tools/install-deps
+	tools/majors 18 --sanitizers
+
+check-valgrind:
+	tools/install-deps
+	tools/check --valgrind
 
 lint:
 	tools/lint/run
@@ -49,6 +62,11 @@ bench:
 
 deps:
 	tools/install-deps
+
+# keeps the script of the version that is released
+freeze: $(DATA_built)
+	cp -n $< test/upgrade/
+	cmp $< test/upgrade/$(notdir $<)
 
 # needs make install
 histories:

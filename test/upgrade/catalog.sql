@@ -131,7 +131,9 @@ CREATE TEMP VIEW fact (subject, fact) AS
 		'collation', pg_temp.name_of('pg_collation', nullif(t.typcollation, 0)), 'input', t.typinput, 'output', t.typoutput,
 		'receive', t.typreceive, 'send', t.typsend, 'labels', (SELECT jsonb_agg(enumlabel ORDER BY enumsortorder)
 			FROM pg_enum WHERE enumtypid = t.oid))
-	FROM pg_type t JOIN member m ON m.classid = 'pg_type'::regclass AND m.objid = t.oid
+	FROM pg_type t LEFT JOIN relation r ON r.oid = t.typrelid
+	LEFT JOIN member m ON m.classid = 'pg_type'::regclass AND m.objid = t.oid
+	WHERE r.oid IS NOT NULL OR m.objid IS NOT NULL
 	UNION ALL
 	SELECT 'comment on ' || pg_describe_object(s.classid, s.objid, 0), to_jsonb(d.description)
 	FROM subject s JOIN pg_description d ON d.classoid = s.classid AND d.objoid = s.objid AND d.objsubid = 0
