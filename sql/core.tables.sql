@@ -12,6 +12,17 @@ SELECT pg_catalog.pg_extension_config_dump('billing.billing_settings', '');
 COMMENT ON TABLE billing.billing_settings IS
 'One row with the settings of the house that belong to its data. No row: time zone UTC. Written by set_house_time_zone().';
 
+CREATE TABLE billing.worker_environment (
+	singleton boolean NOT NULL DEFAULT true,
+	environment text COLLATE "C" NOT NULL,
+	database_oid oid NOT NULL,
+	enabled_at timestamptz NOT NULL,
+	CONSTRAINT worker_environment_pkey PRIMARY KEY (singleton),
+	CONSTRAINT worker_environment_singleton CHECK (singleton)
+);
+COMMENT ON TABLE billing.worker_environment IS
+'The environment in which workers of this very database may talk to the outside. Written by enable_workers(), emptied by disable_workers(). Left out of dumps on purpose: a restored database is silent.';
+
 CREATE TABLE billing.window_eras (
 	era int NOT NULL,
 	system_identifier bigint NOT NULL,

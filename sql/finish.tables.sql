@@ -79,6 +79,30 @@ BEGIN
 	END LOOP;
 	UPDATE billing.ledger_accounts SET row_digest = billing.row_digest(ledger_accounts);
 
+	-- rows that change and stay
+	FOR object IN
+		SELECT * FROM (VALUES
+			('customers', 'Change a customer with register_customer().'),
+			('meter_definitions', 'Register another meter with register_meter().'),
+			('invoice_headers', 'Cancel an invoice with cancel_invoice().'),
+			('payments', 'A payment is history: what follows from it is a new row.'),
+			('payment_attempts', 'An attempt is history: the next one is a new row.'),
+			('document_series', 'Numbers of documents go on where they stand.'),
+			('settlement_runs', 'Settle again with settle_period(): it goes on with what is not completed.'),
+			('job_runs', 'Start the job again: a run is history.'),
+			('aggregated_usage', 'Take usage back with correct_usage().'),
+			('window_cursors', 'A consumer without its cursor would consume everything again.'),
+			('window_eras', 'Rows refer to the era that their transaction id belongs to.'),
+			('outbox_state', 'The outbox changes its slot when it rotates.'),
+			('billing_settings', 'Change the zone of the house with set_house_time_zone().'),
+			('ledger_accounts', 'Transfers refer to the accounts.')
+		) AS kept (name, hint)
+	LOOP
+		EXECUTE pg_catalog.format('CREATE TRIGGER never_deleted BEFORE DELETE OR TRUNCATE ON billing.%I'
+			' FOR EACH STATEMENT EXECUTE FUNCTION billing.never_deleted(%L)', object.name, object.hint);
+		EXECUTE pg_catalog.format('ALTER TABLE billing.%I ENABLE ALWAYS TRIGGER never_deleted', object.name);
+	END LOOP;
+
 	-- members of the house see everything, a customer his own rows
 	FOREACH tenant IN ARRAY ARRAY['customers', 'usage_events', 'aggregated_usage', 'unbilled_usage', 'rejected_usage',
 								  'pricing_plans', 'invoice_headers', 'invoice_lines', 'invoice_taxes', 'payments',
@@ -93,8 +117,21 @@ BEGIN
 	LOOP
 		EXECUTE pg_catalog.format('CREATE POLICY own ON billing.%I FOR SELECT TO billing_customer'
 			' USING (customer_id OPERATOR(pg_catalog.=) (SELECT billing.current_customer()))', tenant);
-		EXECUTE pg_catalog.format('GRANT SELECT ON billing.%I TO billing_customer', tenant);
 	END LOOP;
+	GRANT SELECT ON billing.customers, billing.aggregated_usage, billing.invoice_lines, billing.invoice_taxes
+		TO billing_customer;
+
+	-- of these not what is the house's: who acted, and keys of calls and of the provider
+	GRANT SELECT (customer_id, invoice_id, number, status, period, period_start, period_end, currency, net, tax, total,
+		applied_credit, amount_paid, amount_credited, amount_due, issued_on, issued_at, due_at, paid_at, cancelled_at,
+		replaces_invoice_id, snapshot_hash, captured_at, customer_snapshot, metadata, deleted_at)
+		ON billing.invoice_headers TO billing_customer;
+	GRANT SELECT (customer_id, payment_id, target_type, target_id, amount, currency, method, payment_method_id, status,
+		failure_code, failure_message, metadata, created_at, completed_at)
+		ON billing.payments TO billing_customer;
+	GRANT SELECT (position, transfer_id, journal_id, customer_id, debit_account, credit_account, amount, currency, kind,
+		reference_type, reference_id, tax_code, effective_on, posted_at)
+		ON billing.ledger_transfers TO billing_customer;
 
 	-- a snapshot has no customer: his own are those that his invoices refer to
 	ALTER TABLE billing.pricing_snapshots ENABLE ROW LEVEL SECURITY;
@@ -117,3 +154,9 @@ GRANT EXECUTE ON FUNCTION billing.current_customer(), billing.business_now(), bi
 	billing.invoice_document(uuid), billing.pay_invoice(uuid, text, uuid, text, jsonb),
 	billing.effective_plan(text, timestamptz), billing.aged_receivables(timestamptz)
 	TO billing_customer;
+
+-- For the commands whose CASCADE can reach the extension. ALWAYS: session_replication_role does not turn it off.
+CREATE EVENT TRIGGER billing_guard_drop ON ddl_command_start
+	WHEN TAG IN ('DROP EXTENSION', 'DROP SCHEMA', 'DROP OWNED', 'ALTER TABLE')
+	EXECUTE FUNCTION billing.guard_drop();
+ALTER EVENT TRIGGER billing_guard_drop ENABLE ALWAYS;

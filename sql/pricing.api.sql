@@ -18,7 +18,11 @@ COMMENT ON FUNCTION billing.create_pricing_plan(text, text, jsonb, timestamptz, 
 CREATE FUNCTION billing.effective_plan(customer_id text, at timestamptz)
 	RETURNS billing.pricing_plans LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT (SELECT p FROM billing.pricing_plans p
+	-- the key of the call that made it, and its fingerprint, are the house's
+	SELECT (SELECT ROW(p.plan_id, p.position, p.customer_id, p.name, p.currency, p.charges, p.effective_from,
+			p.effective_until, p.metadata, CASE WHEN a.house THEN p.idempotency_key END,
+			CASE WHEN a.house THEN p.fingerprint END, p.created_at)::billing.pricing_plans
+		FROM billing.pricing_plans p
 		LEFT JOIN billing.customers c ON c.customer_id = a.customer_id
 		WHERE (p.customer_id = a.customer_id
 			   OR (p.customer_id IS NULL AND (c.currency IS NULL OR p.currency = c.currency)))
@@ -27,7 +31,7 @@ CREATE FUNCTION billing.effective_plan(customer_id text, at timestamptz)
 		ORDER BY p.customer_id NULLS LAST, p.effective_from DESC, p.position DESC
 		LIMIT 1)
 	FROM (SELECT billing.checked_customer(effective_plan.customer_id) AS customer_id,
-			billing.checked_time(effective_plan.at, 'at', true) AS at OFFSET 0) a
+			billing.checked_time(effective_plan.at, 'at', true) AS at, billing.may_read(NULL) AS house OFFSET 0) a
 $$;
 COMMENT ON FUNCTION billing.effective_plan(text, timestamptz) IS
 'The pricing plan in force for a customer at a time: a plan of his own before any default, then the latest effective_from. Null when there is none. Error: INVALID_ARGUMENT.';

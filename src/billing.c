@@ -7,6 +7,8 @@
 #include "core/actor.h"
 #include "core/clock.h"
 #include "core/compat.h"
+#include "core/drop_guard.h"
+#include "core/environment.h"
 #include "core/known.h"
 #include "core/plan_rules.h"
 #include "domain/customer/customer.h"
@@ -26,6 +28,8 @@ _PG_init(void)
 	plan_rules_init();
 	clock_init();
 	actor_init();
+	drop_guard_init();
+	environment_init();
 	known_init();
 	customer_init();
 	metering_init();

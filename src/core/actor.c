@@ -9,18 +9,22 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_authid.h"
 #include "core/actor.h"
 #include "core/errors.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "parser/parse_type.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/jsonb.h"
 #include "utils/syscache.h"
+#include "utils/typcache.h"
 
 #define MAX_ACTOR_ID 128 /* bytes; what is longer is cut */
 #define MAX_TRACE_ID 128 /* likewise */
@@ -212,6 +216,33 @@ actor_require_admin(void)
 	if (!is_member(GetOuterUserId(), &admin_role))
 		billing_error(FORBIDDEN, errmsg("access denied"),
 					  errhint("The operation is for members of billing_admin."));
+}
+
+/*
+ * A table's row as the caller may SELECT it: null in each column that he may not. For entry points
+ * that customers call, since those run as the owner of the table.
+ */
+Datum
+actor_visible_row(Datum row)
+{
+	HeapTupleHeader header = DatumGetHeapTupleHeader(row);
+	Oid table = typeidTypeRelid(HeapTupleHeaderGetTypeId(header));
+	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(header), .t_data = header};
+	TupleDesc desc;
+	Datum values[MaxTupleAttributeNumber];
+	bool nulls[MaxTupleAttributeNumber];
+
+	if (pg_class_aclcheck(table, GetOuterUserId(), ACL_SELECT) == ACLCHECK_OK)
+		return row;
+	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(header),
+								  HeapTupleHeaderGetTypMod(header));
+	heap_deform_tuple(&tuple, desc, values, nulls);
+	for (int i = 0; i < desc->natts; i++)
+		nulls[i] |= pg_attribute_aclcheck(table, (AttrNumber) (i + 1), GetOuterUserId(),
+										  ACL_SELECT) != ACLCHECK_OK;
+	row = HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+	ReleaseTupleDesc(desc);
+	return row;
 }
 
 /* billing.current_customer() -> text: for the policies of row-level security. */

@@ -17,6 +17,7 @@ extern Oid actor_login_role(void);
 extern Oid actor_role(void);
 extern const char *actor_trace_id(void);
 extern char *actor_claimed_customer(void);
+extern Datum actor_visible_row(Datum row);
 extern void actor_require_customer(const char *customer_id);
 extern void actor_require_service(void);
 extern void actor_require_admin(void);

@@ -1,7 +1,7 @@
 /*
  * audit.c
- *	  Appending to the audit log, in the transaction of what it records, and the guard that keeps
- *	  append-only tables append-only.
+ *	  Appending to the audit log, in the transaction of what it records, and the guards of
+ *	  tables that are append-only, or whose rows are never deleted.
  */
 #include "postgres.h"
 
@@ -80,5 +80,21 @@ billing_append_only(PG_FUNCTION_ARGS)
 						 RelationGetRelationName(trigger->tg_relation)),
 				  errhint("Book a correction as a new row: cancel_invoice() for an invoice, "
 						  "correct_usage() for usage."));
+	PG_RETURN_POINTER(NULL);
+}
+
+/* Trigger: refuses DELETE and TRUNCATE, whoever asks. Its argument is the hint. */
+PG_FUNCTION_INFO_V1(billing_never_deleted);
+Datum
+billing_never_deleted(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	Ensure(CALLED_AS_TRIGGER(fcinfo) && trigger->tg_trigger->tgnargs == 1,
+		   "billing_never_deleted must be called as a trigger, with a hint");
+	billing_error(APPEND_ONLY,
+				  errmsg("rows of table \"%s\" are never deleted",
+						 RelationGetRelationName(trigger->tg_relation)),
+				  errhint("%s", trigger->tg_trigger->tgargs[0]));
 	PG_RETURN_POINTER(NULL);
 }

@@ -45,7 +45,9 @@
 	X(RESOURCE_NOT_PRICED, '2', '0', '7', "ILLEGAL_STATE", 409,                                    \
 	  "The plan in force has no charge for a resource type that was used")                         \
 	X(APPEND_ONLY, '2', '0', '8', "METHOD_NOT_ALLOWED", 405,                                       \
-	  "The table is append-only: a correction is a new row")                                       \
+	  "Rows of the table are not changed or not deleted: a correction is a new row")               \
+	X(DROP_REFUSED, '2', '0', '9', "ILLEGAL_STATE", 409,                                           \
+	  "The extension holds data and is not dropped")                                               \
 	X(LIMIT_EXCEEDED, '3', '0', '1', "BAD_REQUEST", 400, "A documented limit is exceeded")         \
 	X(FORBIDDEN, '4', '0', '1', "FORBIDDEN", 403, "The caller may not act for this customer")
 

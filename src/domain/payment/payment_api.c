@@ -186,5 +186,5 @@ billing_pay_invoice(PG_FUNCTION_ARGS)
 		result = payment_row(&payment);
 	}
 	spi_end();
-	return result;
+	return actor_visible_row(result);
 }
