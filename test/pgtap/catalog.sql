@@ -1,6 +1,6 @@
 -- The catalog: owners, comments, guards, dumps, row-level security, and the public names of the contract.
 BEGIN;
-SELECT plan(78);
+SELECT plan(108);
 
 CREATE TEMP VIEW relation AS
 	SELECT c.oid, c.relname::text AS name, c.relkind, c.relispartition, c.relrowsecurity, c.relowner FROM pg_class c
@@ -38,8 +38,8 @@ SELECT is_empty($$SELECT name FROM relation JOIN pg_class c USING (oid) WHERE re
 -- dumps
 SELECT set_eq(
 	$$SELECT name FROM relation WHERE relkind = 'r' AND oid NOT IN (SELECT unnest(extconfig) FROM pg_extension WHERE extname = 'billing')$$,
-	$$VALUES ('window_lineage'), ('ledger_accounts')$$,
-	'every table is dumped but the lineage, which a restored database must not have, and the seeded accounts');
+	$$VALUES ('window_lineage'), ('worker_environment'), ('ledger_accounts')$$,
+	'every table is dumped but the lineage and the leave to speak, which a restored database must not have, and the seeded accounts');
 SELECT is_empty(
 	$$SELECT c.relname FROM pg_class c WHERE c.relkind = 'S' AND c.relnamespace = 'billing'::regnamespace
 		AND c.oid NOT IN (SELECT unnest(extconfig) FROM pg_extension WHERE extname = 'billing')$$,
@@ -48,11 +48,14 @@ SELECT is_empty($$SELECT c FROM pg_extension x, unnest(x.extcondition) c WHERE x
 SELECT is_empty($$SELECT t.tgname FROM pg_trigger t JOIN relation r ON r.oid = t.tgrelid WHERE NOT t.tgisinternal AND t.tgname NOT IN ('append_only', 'stamp_row')$$,
 	'no trigger but the guards, and the digest, which leaves what billing does not write: so a restore writes nothing of its own');
 
+SELECT is_empty($$SELECT t.tgname FROM pg_trigger t JOIN relation r ON r.oid = t.tgrelid WHERE NOT t.tgisinternal AND t.tgname NOT IN ('append_only', 'never_deleted')$$,
+	'no trigger but the guards, so that a restore writes nothing of its own');
+
 -- row-level security
 SELECT is_empty($$SELECT name FROM tenant WHERE NOT relrowsecurity$$, 'every table with a customer has row-level security');
 SELECT is_empty($$SELECT name FROM tenant t WHERE NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = t.oid AND p.polname = 'house'
 	AND p.polroles @> ARRAY['billing_service'::regrole, 'billing_admin'::regrole]::oid[])$$, 'and a policy for the house');
-SELECT is_empty($$SELECT t.name FROM tenant t WHERE has_table_privilege('billing_customer', t.oid, 'SELECT') AND NOT EXISTS (SELECT FROM pg_policy p
+SELECT is_empty($$SELECT t.name FROM tenant t WHERE has_any_column_privilege('billing_customer', t.oid, 'SELECT') AND NOT EXISTS (SELECT FROM pg_policy p
 	WHERE p.polrelid = t.oid AND p.polroles = ARRAY['billing_customer'::regrole]::oid[] AND p.polcmd = 'r'
 	AND pg_get_expr(p.polqual, p.polrelid) LIKE '%current_customer()%')$$, 'what a customer may read has a policy for his own rows');
 SELECT is_empty($$SELECT r.name, p.polname FROM relation r JOIN pg_policy p ON p.polrelid = r.oid WHERE p.polroles @> ARRAY[0::oid]$$, 'no policy is for PUBLIC');
@@ -64,7 +67,17 @@ SELECT set_has(
 	$$SELECT r.name FROM relation r JOIN pg_trigger t ON t.tgrelid = r.oid WHERE t.tgname = 'append_only' AND t.tgenabled = 'A' AND t.tgtype::int & 58 = 58$$,
 	$$VALUES ('ledger_transfers'), ('audit_log'), ('document_numbers'), ('invoice_lines'), ('invoice_taxes'), ('pricing_snapshots'), ('tax_rates'), ('pricing_plans')$$,
 	'append-only tables refuse UPDATE, DELETE and TRUNCATE always');
+SELECT set_eq(
+	$$SELECT name FROM relation r WHERE relkind = 'r' AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = r.oid
+		AND t.tgname IN ('append_only', 'never_deleted') AND t.tgenabled = 'A' AND t.tgtype::int & 40 = 40)$$,
+	$$VALUES ('unbilled_usage'), ('window_lineage'), ('worker_environment'), ('rejected_usage'), ('outbox_0'), ('outbox_1'), ('outbox_2')$$,
+	'every table refuses DELETE and TRUNCATE but marks, lineage, the leave to speak, refused events and slots that rotate');
+SELECT is((SELECT evtenabled FROM pg_event_trigger WHERE evtname = 'billing_guard_drop'), 'A'::"char", 'the guard of the extension itself is on always');
 SET LOCAL session_replication_role = replica;
+SELECT throws_ok(format('%s billing.%I', command, name), 'ZB208', format('rows of table "%s" are never deleted', name),
+	format('refused to a superuser, as a replica too: %s %s', command, name))
+FROM relation r, unnest(ARRAY['DELETE FROM', 'TRUNCATE']) command
+WHERE EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = r.oid AND t.tgname = 'never_deleted') ORDER BY name, command;
 SELECT throws_ok(format('%s', statement), 'ZB208', NULL, 'refused to a superuser, as a replica too: ' || statement)
 FROM unnest(ARRAY['UPDATE billing.ledger_transfers SET amount = 1', 'DELETE FROM billing.ledger_transfers', 'TRUNCATE billing.ledger_transfers',
 	'UPDATE billing.audit_log SET reason = NULL', 'DELETE FROM billing.audit_log', 'TRUNCATE billing.audit_log',

@@ -67,7 +67,7 @@ SELECT is_empty($$SELECT name FROM relation WHERE relkind IN ('r', 'p', 'v') AND
 SELECT is_empty($$SELECT name FROM relation WHERE relkind IN ('r', 'p', 'v') AND NOT has_table_privilege('billing_service', oid, 'SELECT')$$,
 	'the service may read every table and view');
 SELECT set_eq(
-	$$SELECT name FROM relation WHERE relkind IN ('r', 'p', 'v') AND has_table_privilege('billing_customer', oid, 'SELECT') AND name IN ('billing.customers',
+	$$SELECT name FROM relation WHERE relkind IN ('r', 'p', 'v') AND has_any_column_privilege('billing_customer', oid, 'SELECT') AND name IN ('billing.customers',
 		'billing.usage_events', 'billing.aggregated_usage', 'billing.unbilled_usage', 'billing.rejected_usage', 'billing.meter_definitions', 'billing.pricing_plans',
 		'billing.pricing_snapshots', 'billing.invoice_headers', 'billing.invoice_lines', 'billing.invoice_taxes', 'billing.payments', 'billing.payment_attempts',
 		'billing.settlement_runs', 'billing.ledger_transfers', 'billing.audit_log', 'billing.outbox', 'billing.outbox_0', 'billing.usage_events_0',

@@ -78,6 +78,7 @@ INSERT INTO raised (expected, call) VALUES
 ('RESOURCE_NOT_PRICED', $$SELECT billing.preview_invoice('errors', '2026-05',
 	'[{"model": "flat", "code": "BASE", "amount": 1}]')$$),
 ('APPEND_ONLY', $$UPDATE billing.ledger_transfers SET amount = 1$$),
+('DROP_REFUSED', $$DROP EXTENSION billing$$),
 ('LIMIT_EXCEEDED', $$SELECT billing.ingest_usage('new', 'errors', 'API_CALL', 1, properties =>
 	jsonb_build_object('a', repeat('x', 4096)))$$);
 INSERT INTO raised (expected, role, call) VALUES
@@ -110,7 +111,10 @@ INSERT INTO raised (expected, role, call) VALUES
 ('MALFORMED_DOCUMENT', NULL, $$SELECT billing.register_customer('errors', metadata => '[]')$$),
 ('LIMIT_EXCEEDED', NULL, $$SELECT billing.ingest_usage_batch((SELECT jsonb_agg(i) FROM generate_series(1, 10001) i))$$),
 ('APPEND_ONLY', NULL, $$DELETE FROM billing.audit_log$$),
-('APPEND_ONLY', NULL, $$TRUNCATE billing.tax_rates$$);
+('APPEND_ONLY', NULL, $$TRUNCATE billing.tax_rates$$),
+('APPEND_ONLY', NULL, $$DELETE FROM billing.payments$$),
+('DROP_REFUSED', NULL, $$DROP SCHEMA billing CASCADE$$),
+('ILLEGAL_STATE', NULL, $$SELECT billing.enable_workers()$$);
 
 -- Runs a call that must fail; that it does not is an error of the test.
 CREATE PROCEDURE pg_temp.raise(number int) LANGUAGE plpgsql AS $$
