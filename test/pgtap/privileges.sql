@@ -3,47 +3,7 @@ BEGIN;
 SELECT plan(71);
 SET LOCAL billing.now = '2026-06-02T00:00:00Z';
 
-CREATE ROLE tap_nobody NOLOGIN;
-CREATE ROLE tap_service NOLOGIN IN ROLE billing_service;
-CREATE ROLE tap_admin NOLOGIN IN ROLE billing_admin;
-CREATE ROLE tap_customer NOLOGIN IN ROLE billing_customer;                           -- a session of its own
-CREATE ROLE tap_gateway NOLOGIN IN ROLE billing_authenticator, billing_customer;     -- what PostgREST logs in as
-
--- Runs a statement in a session of `session` that has SET ROLE to `role` and states `claims`; its value, or the
--- SQLSTATE with which it is refused.
-CREATE FUNCTION pg_temp.act(session text, role text, claims text, statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	result text;
-BEGIN
-	PERFORM set_config('request.jwt.claims', COALESCE(claims, ''), true);
-	EXECUTE format('SET LOCAL SESSION AUTHORIZATION %I', session);
-	EXECUTE format('SET LOCAL ROLE %I', role);
-	EXECUTE statement INTO result;
-	SET LOCAL ROLE NONE;
-	SET LOCAL SESSION AUTHORIZATION DEFAULT;
-	RETURN result;
-EXCEPTION WHEN OTHERS THEN
-	RETURN SQLSTATE;
-END;
-$$;
-CREATE FUNCTION pg_temp.as_service(statement text) RETURNS text LANGUAGE sql AS $$
-	SELECT pg_temp.act('tap_service', 'tap_service', NULL, statement)
-$$;
-CREATE FUNCTION pg_temp.as_nobody(statement text) RETURNS text LANGUAGE sql AS $$
-	SELECT pg_temp.act('tap_nobody', 'tap_nobody', NULL, statement)
-$$;
--- a customer of the REST face: the token speaks for him
-CREATE FUNCTION pg_temp.as_customer(customer text, statement text) RETURNS text LANGUAGE sql AS $$
-	SELECT pg_temp.act('tap_gateway', 'billing_customer', jsonb_build_object('customer_id', customer, 'sub', 'user-' || customer)::text, statement)
-$$;
-CREATE TEMP VIEW relation AS
-	SELECT c.oid, c.oid::regclass::text AS name, c.relkind, c.relispartition FROM pg_class c
-	JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
-	JOIN pg_extension x ON x.oid = d.refobjid AND x.extname = 'billing';
-CREATE TEMP VIEW routine AS
-	SELECT p.oid, p.proname::text AS name FROM pg_proc p
-	JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
-	JOIN pg_extension x ON x.oid = d.refobjid AND x.extname = 'billing';
+\ir include/callers.sql
 
 -- grants
 SELECT is_empty($$SELECT r.name FROM routine r, pg_proc p, aclexplode(COALESCE(p.proacl, acldefault('f', p.proowner))) a WHERE p.oid = r.oid AND a.grantee = 0$$,
@@ -91,15 +51,7 @@ SELECT is((SELECT count(*) FROM pg_roles WHERE rolname IN ('billing_owner', 'bil
 SELECT is_empty($$SELECT 1 FROM pg_roles r WHERE r.rolname IN ('billing_service', 'billing_customer', 'tap_nobody') AND has_schema_privilege(r.oid, 'billing', 'CREATE')$$,
 	'nobody may create in the schema');
 
--- two customers, each with all there is
-DO $$ BEGIN
-	PERFORM billing.register_tax_rate('VAT', 10);
-	PERFORM billing.create_pricing_plan('one', 'KRW', '[{"resourceType":"API_CALL","model":"per_unit","unitPrice":1}]', '2026-01-01');
-	PERFORM billing.register_customer(c, tax_code => 'VAT', collection => 'SEND_INVOICE'), billing.ingest_usage('e', c, 'API_CALL', 100, '2026-05-10T00:00:00Z'),
-		billing.run_settlement(c, '2026-05') FROM unnest(ARRAY['alice', 'bob']) c;
-	INSERT INTO billing.aggregated_usage (customer_id, day, resource_type, quantity, event_count) SELECT c, '2026-04-01', 'API_CALL', 1, 1 FROM unnest(ARRAY['alice', 'bob']) c;
-	PERFORM billing.pay_invoice(invoice_id, idempotency_key => 'FAIL_1') FROM billing.invoices WHERE customer_id IN ('alice', 'bob');
-END $$;
+CALL pg_temp.make_customers();
 SELECT invoice_id AS alice FROM billing.invoices WHERE customer_id = 'alice' \gset
 SELECT invoice_id AS bob FROM billing.invoices WHERE customer_id = 'bob' \gset
 
