@@ -1,7 +1,7 @@
 -- Every caller by every object of the extension, tried and not only asked of the catalog. What is not in the tables
 -- of expectation below is expected to be refused to customers, and a new function fails until it has a class.
 BEGIN;
-SELECT plan(38);
+SELECT plan(39);
 SET LOCAL billing.now = '2026-06-02T00:00:00Z';
 \ir include/callers.sql
 CALL pg_temp.make_customers();
@@ -139,6 +139,9 @@ CREATE TEMP VIEW calling AS
 SELECT is_empty($$SELECT k.name, c.name, s.result FROM calling k, caller c, LATERAL (SELECT pg_temp.attempt(c, k.statement) AS result) s
 	WHERE (c.kind = 'outside' OR (c.kind = 'customer' AND k.class NOT LIKE 'customer%')) AND s.result IS DISTINCT FROM '42501'$$,
 	'those outside may call nothing, customers nothing but what is theirs');
+-- one that reads as its caller is refused by the tables beneath, too
+SELECT is_empty($$SELECT name FROM routine JOIN class USING (name) WHERE has_function_privilege('billing_customer', oid, 'EXECUTE') <> (class LIKE 'customer%')$$,
+	'by their grants, and not only by what the functions read');
 SELECT is_empty($$SELECT k.name, c.name FROM calling k, caller c WHERE (c.kind = 'house' OR (c.kind = 'customer' AND k.class LIKE 'customer%'))
 	AND pg_temp.attempt(c, k.statement) = '42501'$$, 'the house may call everything, customers what is theirs');
 
