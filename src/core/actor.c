@@ -234,8 +234,8 @@ actor_visible_row(Datum row)
 
 	if (pg_class_aclcheck(table, GetOuterUserId(), ACL_SELECT) == ACLCHECK_OK)
 		return row;
-	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(header),
-								  HeapTupleHeaderGetTypMod(header));
+	desc =
+		lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(header), HeapTupleHeaderGetTypMod(header));
 	heap_deform_tuple(&tuple, desc, values, nulls);
 	for (int i = 0; i < desc->natts; i++)
 		nulls[i] |= pg_attribute_aclcheck(table, (AttrNumber) (i + 1), GetOuterUserId(),

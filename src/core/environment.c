@@ -64,9 +64,10 @@ static const struct
 								 "enable_workers() was not called in this database, or"
 								 " disable_workers() was since."},
 	[ENVIRONMENT_OTHER_DATABASE] =
-		{"OTHER_DATABASE", "enable_workers() was called in the database that this one is a copy of."},
-	[ENVIRONMENT_OTHER_ENVIRONMENT] =
-		{"OTHER_ENVIRONMENT", "enable_workers() was called in another environment."},
+		{"OTHER_DATABASE",
+		 "enable_workers() was called in the database that this one is a copy of."},
+	[ENVIRONMENT_OTHER_ENVIRONMENT] = {"OTHER_ENVIRONMENT",
+									   "enable_workers() was called in another environment."},
 	[ENVIRONMENT_STANDBY] = {"STANDBY",
 							 "The server is a standby. Once promoted, its workers may talk."},
 	[ENVIRONMENT_ALLOWED] = {"ALLOWED", "Workers may talk to the outside."},
@@ -252,6 +253,7 @@ PG_FUNCTION_INFO_V1(billing_workers_allowed);
 Datum
 billing_workers_allowed(PG_FUNCTION_ARGS)
 {
+	MemoryContext caller = CurrentMemoryContext;
 	EnvironmentState state;
 	char *enabled;
 	TupleDesc desc;
@@ -269,8 +271,8 @@ billing_workers_allowed(PG_FUNCTION_ARGS)
 	values[2] = text_or_null(environment_setting, &nulls[2]);
 	values[3] = text_or_null(enabled, &nulls[3]);
 	values[4] = CStringGetTextDatum(states[state].reason);
-	result = SPI_datumTransfer(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)),
-							   false, -1);
+	MemoryContextSwitchTo(caller);
+	result = HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 	spi_end();
 	return result;
 }

@@ -8,6 +8,7 @@ Set them in `postgresql.conf`, with `ALTER SYSTEM`, `ALTER DATABASE`, `ALTER ROL
 (a superuser, or a role that was granted SET on the setting) or *user* (everybody). They take effect at once, in
 sessions that start or reload after the change. A session knows them once the library is loaded: at its first call of a billing
 function, or from the start with `shared_preload_libraries = 'billing'` or `session_preload_libraries = 'billing'`.
+Those of "server start" exist with `shared_preload_libraries` only.
 
 | setting | default | unit | values | who | what it does |
 |---|---|---|---|---|---|$text$;

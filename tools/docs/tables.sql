@@ -17,7 +17,11 @@ WITH t AS (
 			ELSE EXISTS (SELECT FROM pg_extension x WHERE x.extname = 'billing' AND c.oid = ANY (x.extconfig)) END AS dumped,
 		EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal
 			AND g.tgname LIKE '%append_only') AS append_only,
-		has_table_privilege('billing_customer', c.oid, 'SELECT') AS customer
+		EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND g.tgname = 'never_deleted') AS never_deleted,
+		has_any_column_privilege('billing_customer', c.oid, 'SELECT') AS customer,
+		(SELECT string_agg(format('`%s`', a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
+			WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+			AND NOT has_column_privilege('billing_customer', c.oid, a.attnum, 'SELECT')) AS hidden
 	FROM pg_class c JOIN doc_objects o ON o.name = c.relname
 	WHERE c.relnamespace = 'billing'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition
 ),
@@ -59,9 +63,9 @@ items AS (
 			concat_ws(' ',
 				CASE WHEN t.relkind = 'p' THEN format('%s partitions.', t.partitions) END,
 				CASE WHEN t.relkind <> 'v' THEN CASE WHEN t.dumped THEN 'Dumped.' ELSE 'Not dumped.' END END,
-				CASE WHEN t.append_only THEN 'Append-only by trigger.' END,
+				CASE WHEN t.append_only THEN 'Append-only by trigger.' WHEN t.never_deleted THEN 'Never deleted, by trigger.' END,
 				CASE WHEN t.customer AND t.relkind <> 'v' AND (SELECT relrowsecurity FROM pg_class WHERE oid = t.oid)
-						THEN 'Customers read their own rows.'
+						THEN 'Customers read their own rows' || COALESCE(', without ' || t.hidden, '') || '.'
 					WHEN t.customer THEN 'Customers may read it.'
 					ELSE 'Customers may not read it.' END),
 			c.rows, COALESCE(E'\n' || k.rows || E'\n', ''))
