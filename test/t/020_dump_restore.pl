@@ -56,6 +56,12 @@ sub catalog_state
 			SELECT c.relname, c.relkind, c.relowner::regrole, c.relrowsecurity, c.relforcerowsecurity, $relacl
 			FROM pg_class c WHERE c.relnamespace = 'billing'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'S')
 			ORDER BY 1}),
+		columns => $node->safe_psql($db, sprintf(q{
+			SELECT a.attrelid::regclass, a.attname, %s FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+			WHERE c.relnamespace = 'billing'::regnamespace AND a.attacl IS NOT NULL ORDER BY c.relname, a.attname},
+			sprintf $acl, 'a.attacl')),
+		event_triggers => $node->safe_psql($db, q{
+			SELECT evtname, evtevent, evtenabled, evttags, evtfoid::regproc FROM pg_event_trigger ORDER BY 1}),
 		routines => $node->safe_psql($db, qq{
 			SELECT p.oid::regprocedure, p.proowner::regrole, p.prosecdef, p.proconfig, $proacl
 			FROM pg_proc p WHERE p.pronamespace = 'billing'::regnamespace ORDER BY p.oid::regprocedure::text}),
