@@ -17,6 +17,7 @@ CREATE TABLE billing.worker_environment (
 	environment text COLLATE "C" NOT NULL,
 	database_oid oid NOT NULL,
 	enabled_at timestamptz NOT NULL,
+	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT worker_environment_pkey PRIMARY KEY (singleton),
 	CONSTRAINT worker_environment_singleton CHECK (singleton)
 );

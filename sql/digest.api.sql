@@ -17,6 +17,9 @@ CREATE FUNCTION billing.verify_row_digests(since timestamptz)
 		SELECT 'billing_settings' AS holder, pg_catalog.jsonb_build_object('singleton', t.singleton) AS key
 		FROM billing.billing_settings t WHERE t.row_digest <> billing.row_digest(t)
 		UNION ALL
+		SELECT 'worker_environment', pg_catalog.jsonb_build_object('singleton', t.singleton)
+		FROM billing.worker_environment t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
 		SELECT 'window_eras', pg_catalog.jsonb_build_object('era', t.era)
 		FROM billing.window_eras t WHERE t.row_digest <> billing.row_digest(t)
 		UNION ALL

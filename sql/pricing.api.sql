@@ -21,7 +21,7 @@ CREATE FUNCTION billing.effective_plan(customer_id text, at timestamptz)
 	-- the key of the call that made it, and its fingerprint, are the house's
 	SELECT (SELECT ROW(p.plan_id, p.position, p.customer_id, p.name, p.currency, p.charges, p.effective_from,
 			p.effective_until, p.metadata, CASE WHEN a.house THEN p.idempotency_key END,
-			CASE WHEN a.house THEN p.fingerprint END, p.created_at)::billing.pricing_plans
+			CASE WHEN a.house THEN p.fingerprint END, p.created_at, p.row_digest)::billing.pricing_plans
 		FROM billing.pricing_plans p
 		LEFT JOIN billing.customers c ON c.customer_id = a.customer_id
 		WHERE (p.customer_id = a.customer_id

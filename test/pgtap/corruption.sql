@@ -26,9 +26,11 @@ SELECT billing.cancel_invoice(i.invoice_id, 'wrong') IS NOT NULL AS done FROM bi
 SELECT billing.ingest_usage('june', 'acme', 'API_CALL', 7, '2026-06-01T10:00:00Z') AS done \gset
 SELECT billing.aggregate_usage() AS done \gset
 SELECT billing.ingest_usage('tail', 'acme', 'API_CALL', 7, '2026-06-01T11:00:00Z') AS done \gset
--- nothing rotates the outbox yet: the row that it would have
+-- nothing rotates the outbox yet, and the server has no environment: the rows that there would be
 INSERT INTO billing.outbox_state VALUES (true, 1, '2026-06-01');
+INSERT INTO billing.worker_environment VALUES (true, 'production', 1, '2026-06-01');
 UPDATE billing.outbox_state SET row_digest = billing.row_digest(outbox_state);
+UPDATE billing.worker_environment SET row_digest = billing.row_digest(worker_environment);
 
 CREATE TEMP VIEW stored AS
 	SELECT c.oid::regclass AS name FROM pg_class c
@@ -49,6 +51,7 @@ CREATE FUNCTION pg_temp.other_value(c stored_column) RETURNS text LANGUAGE sql A
 	SELECT CASE
 		WHEN c.attname = 'slot' THEN '(slot + 1) % 3' -- another has no partition
 		WHEN c.type IN ('numeric', 'smallint', 'integer', 'bigint') THEN format('COALESCE(%I, 0) + 101', c.attname)
+		WHEN c.type = 'oid' THEN '101'
 		WHEN c.type = 'boolean' THEN format('NOT %I', c.attname)
 		WHEN c.type = 'text' THEN format('COALESCE((SELECT min(w.word) FROM word w WHERE w.holder = %s AND w.attnum = %s AND w.word <> %3$I),'
 			' %3$I || ''X'', ''X'')', c.holder::oid, c.attnum, c.attname)

@@ -37,10 +37,10 @@ CREATE TEMP TABLE class AS
 		('service', 'aggregate_usage cancel_invoice correct_usage create_pricing_plan ingest_usage ingest_usage_arrays ingest_usage_batch'
 			' mark_overdue_invoices register_customer register_meter register_tax_rate run_settlement settle_period verify workers_allowed'),
 		('admin', 'disable_workers enable_workers purge_usage set_house_time_zone'),
-		('internal', 'append_only usage_append_only never_deleted guard_drop bucket_of settlement_check settlement_chunk settlement_close'
+		('internal', 'append_only usage_append_only never_deleted guard_drop stamp_row row_digest bucket_of settlement_check settlement_chunk settlement_close'
 			' settlement_open usage_by_month usage_day_extreme usage_tail usage_tail_customers window_snapshot verify_document_numbers'
 			' verify_folded_usage verify_invoice_payments verify_invoice_postings verify_invoice_totals verify_live_invoices'
-			' verify_outbox_entities verify_receivable verify_references verify_settled_usage verify_trial_balance verify_windows')
+			' verify_outbox_entities verify_receivable verify_references verify_row_digests verify_settled_usage verify_trial_balance verify_windows')
 	) AS c(class, names);
 
 -- As act(), with all that the statement did undone.
@@ -92,8 +92,8 @@ SELECT set_eq(
 	$$SELECT r.name, string_agg(a.attname, ' ' ORDER BY a.attname) FROM relation r JOIN readable USING (name)
 		JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
 		WHERE pg_temp.as_customer('alice', format('SELECT count(%I) FROM %s', a.attname, r.name)) = '42501' GROUP BY r.name$$,
-	$$VALUES ('billing.invoice_headers', 'deleted_by rebilled'), ('billing.ledger_transfers', 'actor_id actor_type trace_id'),
-		('billing.payments', 'deleted_at deleted_by fingerprint idempotency_key provider provider_key provider_reference')$$,
+	$$VALUES ('billing.invoice_headers', 'deleted_by rebilled row_digest'), ('billing.ledger_transfers', 'actor_id actor_type row_digest trace_id'),
+		('billing.payments', 'deleted_at deleted_by fingerprint idempotency_key provider provider_key provider_reference row_digest')$$,
 	'of his own rows a customer reads neither who acted nor keys of calls and of the provider');
 
 -- ---- writing --------------------------------------------------------------------------------------------------

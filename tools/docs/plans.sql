@@ -23,6 +23,9 @@ SELECT billing.correct_usage(e.customer_id, e.event_id, 'wrong') FROM (
 	SELECT e.customer_id, e.event_id FROM billing.usage_events e WHERE e.resource_type = 'PEAK_SEATS' ORDER BY e.position LIMIT 1) e;
 SELECT billing.aggregate_usage();
 
+-- workers
+SELECT billing.disable_workers();
+
 -- prices
 SELECT billing.create_pricing_plan('Plans', 'KRW', '[{"resourceType": "API_CALL", "model": "per_unit", "unitPrice": 1}]',
 	'2026-07-01Z', customer_id => 'plans', idempotency_key => 'plans') FROM generate_series(1, 2);
