@@ -20,7 +20,7 @@ EXTRA_CLEAN = $(DATA_built) $(OBJS:.o=.d) test/unit/build .build
 override with_llvm = no
 
 # PGXS has a target "check" of its own, which says that it cannot; ours stand beside it.
-OWN_GOALS = check check-majors check-sanitizers check-valgrind lint demo demo-stop bench deps histories freeze
+OWN_GOALS = check check-majors check-sanitizers check-valgrind lint demo demo-stop bench deps histories torture freeze
 ifeq ($(filter $(OWN_GOALS),$(MAKECMDGOALS)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
@@ -71,4 +71,8 @@ freeze: $(DATA_built)
 # needs make install
 histories:
 	test/histories/run --seeds $(or $(SEEDS),1000)
+
+# needs make install
+torture:
+	test/torture/run --kills $(or $(KILLS),100) $(if $(SEED),--seed $(SEED))
 endif

@@ -36,5 +36,5 @@ CREATE TABLE billing.job_runs (
 );
 SELECT pg_catalog.pg_extension_config_dump('billing.job_runs', '');
 COMMENT ON TABLE billing.job_runs IS
-'Starts of long jobs. RUNNING without a session that runs it means that the server or the session ended: start the job again, it goes on.';
+'Starts of long jobs. The next start of the same job and period goes on where one was interrupted, and makes it FAILED with the message interrupted.';
 CREATE INDEX job_runs_period ON billing.job_runs (job, period);

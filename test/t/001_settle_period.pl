@@ -214,9 +214,8 @@ sub ended_in_the_middle
 	my $pid = start_and_trap($db, $session, $settle);
 	is(ask($db, $jobs), 'RUNNING|1|f|150|60|0|90', "$name: job_progress shows how far it is");
 	$end->($pid, $db);
-	eval { $session->quit };
 	eval { $holder->quit };
-	$node->poll_query_until($db, "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $pid") or die 'it did not end';
+	$node->poll_query_until($db, "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $pid AND state = 'active'") or die 'it did not end';
 	is(ask($db, "$once;$numbers;$runs"), "60|60|61830\n60|1|60\nCOMPLETED|60\nPENDING|90", "$name: the chunks before it are billed, without a gap");
 	my $first = ask($db, $fingerprint);
 	all_verified($db, "$name, half way");
@@ -224,7 +223,9 @@ sub ended_in_the_middle
 	ask($db, $settle);
 	is(ask($db, "$once;$numbers;$runs"), "150|150|161325\n150|1|150\nCOMPLETED|150", "$name: the next start bills the rest, without a gap");
 	is(ask($db, $fingerprint =~ s/000147/000060/r), $first, "$name: the first invoices have not changed");
-	is(ask($db, q{SELECT status FROM billing.job_runs ORDER BY started_at DESC, job_run_id DESC LIMIT 1}), 'COMPLETED', "$name: the next start is completed");
+	is(ask($db, q{SELECT status, message, finished_at IS NOT NULL FROM billing.job_runs ORDER BY job_run_id}), "FAILED|interrupted|t\nCOMPLETED||t",
+		"$name: the next start is completed, and says of the first that it was interrupted");
+	eval { $session->quit };
 	all_verified($db, $name);
 	return;
 }

@@ -32,7 +32,6 @@ PARTS = {
     "runs that are not completed": "SELECT r.customer_id, r.period, r.status, r.failure_code"
                                    " FROM billing.settlement_runs r WHERE r.status <> 'COMPLETED'"
                                    " ORDER BY 1, 2",
-    "unbilled usage": "SELECT u.customer_id, u.month FROM billing.unbilled_usage u ORDER BY 1, 2",
     "jobs that run": "SELECT j.period FROM billing.job_runs j WHERE j.status = 'RUNNING'",
     # an invoice becomes overdue before it is paid, or not: the order decides
     "outbox": "SELECT o.customer_id, o.type, count(*) FROM billing.outbox o"

@@ -8,12 +8,14 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "core/errors.h"
 #include "core/spi.h"
 #include "domain/settlement/settle_loop.h"
 #include "domain/settlement/settlement.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/portal.h"
@@ -217,12 +219,33 @@ settle_loop(const char *period)
 	}
 }
 
-char *
+/*
+ * Taken before the job can be seen, and held over all transactions of the loop: it ends with the
+ * session, whatever ends that. Nobody ever waits for it.
+ */
+static int64
+job_lock(const char *id)
+{
+	char *name = psprintf(SETTLE_JOB_LOCK "%s", id);
+	Datum key = DirectFunctionCall2Coll(hashtextextended, DEFAULT_COLLATION_OID,
+										CStringGetTextDatum(name), Int64GetDatum(0));
+
+	DirectFunctionCall1(pg_advisory_lock_int8, key);
+	return DatumGetInt64(key);
+}
+
+void
+settle_loop_release(const SettleJob *job)
+{
+	DirectFunctionCall1(pg_advisory_unlock_int8, Int64GetDatum(job->lock));
+}
+
+SettleJob
 settle_loop_open(const char *period, int workers)
 {
 	StmtArgs args = {0};
 	Rows rows;
-	char *job;
+	SettleJob job;
 
 	if (IsolationUsesXactSnapshot())
 		loop_commit();
@@ -233,17 +256,19 @@ settle_loop_open(const char *period, int workers)
 	arg_datum(&args, Int32GetDatum(workers));
 	rows = loop_run(&open_job, &args);
 	Ensure(row_next(&rows), "no job");
-	job = MemoryContextStrdup(loop_context(), row_text(&rows, "job"));
+	job.id = MemoryContextStrdup(loop_context(), row_text(&rows, "job"));
+	job.lock = job_lock(job.id);
 	loop_commit();
 	return job;
 }
 
 void
-settle_loop_close(const char *job)
+settle_loop_close(const SettleJob *job)
 {
 	StmtArgs args = {0};
 
-	arg_text(&args, job);
+	arg_text(&args, job->id);
 	loop_run(&close_job, &args);
 	loop_commit();
+	settle_loop_release(job);
 }

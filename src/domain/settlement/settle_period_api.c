@@ -23,10 +23,12 @@
 
 typedef struct WorkerPool
 {
+	SettleJob job;
 	int count;
 	BackgroundWorkerHandle *handles[SETTLE_MAX_WORKERS];
 } WorkerPool;
 
+/* When the caller fails: ends his helpers, and lets the next start see that nobody runs the job. */
 static void
 workers_stop(int code, Datum arg)
 {
@@ -34,11 +36,12 @@ workers_stop(int code, Datum arg)
 
 	for (int i = 0; i < pool->count; i++)
 		TerminateBackgroundWorker(pool->handles[i]);
+	settle_loop_release(&pool->job);
 }
 
 /* Starts helpers; fewer than asked for when the server has no free slots. */
 static void
-workers_start(WorkerPool *pool, int wanted, const char *period, const char *job)
+workers_start(WorkerPool *pool, int wanted, const char *period)
 {
 	for (int i = 0; i < wanted; i++)
 	{
@@ -57,7 +60,7 @@ workers_start(WorkerPool *pool, int wanted, const char *period, const char *job)
 		args.login = actor_login_role();
 		args.role = actor_role();
 		strlcpy(args.period, period, sizeof(args.period));
-		strlcpy(args.job, job, sizeof(args.job));
+		strlcpy(args.job, pool->job.id, sizeof(args.job));
 		memcpy(worker.bgw_extra, &args, sizeof(args));
 		if (!RegisterDynamicBackgroundWorker(&worker, &pool->handles[pool->count]))
 		{
@@ -100,23 +103,22 @@ billing_settle_period(PG_FUNCTION_ARGS)
 	int workers = DatumGetInt32(arg_required(fcinfo, 1, "workers"));
 	char period[PERIOD_TEXT_SIZE];
 	static WorkerPool pool;
-	char *job;
 
 	period_print(parsed, period);
 	settle_workers_check(workers);
 	require_top_level(fcinfo);
 	pool.count = 0;
 	spi_begin_nonatomic();
-	job = settle_loop_open(period, workers);
+	pool.job = settle_loop_open(period, workers);
 	PG_ENSURE_ERROR_CLEANUP(workers_stop, PointerGetDatum(&pool));
 	{
-		workers_start(&pool, workers - 1, period, job);
+		workers_start(&pool, workers - 1, period);
 		settle_loop(period);
 		workers_wait(&pool);
 		settle_loop(period);
+		settle_loop_close(&pool.job);
 	}
 	PG_END_ENSURE_ERROR_CLEANUP(workers_stop, PointerGetDatum(&pool));
-	settle_loop_close(job);
 	spi_end();
 	PG_RETURN_VOID();
 }

@@ -62,6 +62,23 @@ static Stmt queue_old_runs = {
 	.argtypes = {TEXTOID, DATEOID, TIMESTAMPTZOID},
 };
 
+/*
+ * A job runs as long as a session holds its lock: what says RUNNING without one was interrupted.
+ * The locks are tried, never waited for; a job that another start is marking is left to it.
+ */
+static Stmt fail_interrupted_jobs = {
+	.name = "fail_interrupted_jobs",
+	.sql =
+		"UPDATE billing.job_runs j SET status = 'FAILED', finished_at = $2, message = 'interrupted'"
+		" FROM (SELECT o.job_run_id FROM billing.job_runs o WHERE o.job = 'settle_period'"
+		" AND o.period = $1 AND o.status = 'RUNNING' OFFSET 0) r"
+		" WHERE j.job_run_id = r.job_run_id AND pg_catalog.pg_try_advisory_xact_lock("
+		"pg_catalog.hashtextextended('" SETTLE_JOB_LOCK "' || r.job_run_id::text, 0))",
+	.expect = SPI_OK_UPDATE,
+	.nargs = 2,
+	.argtypes = {TEXTOID, TIMESTAMPTZOID},
+};
+
 static Stmt insert_job = {
 	.name = "insert_job",
 	.sql =
@@ -107,6 +124,16 @@ queue_period(const char *month, Period period)
 	arg_datum(&new_runs, TimestampTzGetDatum(clock_now()));
 	stmt_run(&queue_new_runs, &new_runs);
 	stmt_run(&queue_old_runs, &old_runs);
+}
+
+static void
+fail_interrupted(const char *month)
+{
+	StmtArgs args = {0};
+
+	arg_text(&args, month);
+	arg_datum(&args, TimestampTzGetDatum(clock_now()));
+	stmt_run(&fail_interrupted_jobs, &args);
 }
 
 /* The settings of the caller by which his helpers work, too. */
@@ -157,6 +184,7 @@ billing_settlement_open(PG_FUNCTION_ARGS)
 	spi_begin();
 	require_closed_for_house(period);
 	queue_period(month, period);
+	fail_interrupted(month);
 	id = id_new();
 	arg_datum(&job, id);
 	arg_text(&job, month);
