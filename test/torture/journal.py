@@ -67,8 +67,11 @@ class Journal:
                 self.counts["in doubt, without an effect of its own"] += 1
             else:
                 self.settle_doubt(call, intent, stored[call.kind])
-        for kind, (_, foreign) in self.kinds.items():
-            self.compare(kind, foreign, stored[kind])
+        for kind in self.kinds:
+            self.compare(kind, stored[kind])
+
+    def check_kind(self, ask, kind):
+        self.compare(kind, self.read(ask, kind))
 
     def read(self, ask, kind):
         found = {}
@@ -92,8 +95,8 @@ class Journal:
                 raise Violation(f"{call.id} wrote {found[key]} instead of {intent[key]}")
             self.known[call.kind].setdefault(key, found[key])
 
-    def compare(self, kind, foreign, found):
-        known = self.known[kind]
+    def compare(self, kind, found):
+        known, foreign = self.known[kind], self.kinds[kind][1]
         for key, content in known.items():
             if found.get(key) != content:
                 raise Violation(f"{kind} {key} was {content} and is {found.get(key)}")

@@ -11,9 +11,9 @@ PARTS = {
                       " ORDER BY 1, 2, 3",
     "folded usage": "SELECT a.customer_id, a.day, a.resource_type, a.quantity, a.event_count"
                     " FROM billing.aggregated_usage a ORDER BY 1, 2, 3",
-    "usage by month": "SELECT m.period, c.customer_id, u.* FROM unnest('{2026-05,2026-06,2026-07}'"
-                      "::text[]) m(period), billing.customers c,"
-                      " billing.usage_of(c.customer_id, m.period) u ORDER BY 1, 2, 3",
+    "usage by month": "SELECT u.* FROM (SELECT array_agg(customer_id) FROM billing.customers) c(ids),"
+                      " billing.usage_by_month(c.ids, '2026-01-01', '2027-01-01') u"
+                      " WHERE u.resource_type IS NOT NULL ORDER BY 1, 2, 3",
     "invoices": "SELECT i.customer_id, i.period, i.status, i.currency, i.net, i.tax, i.total,"
                 " i.amount_paid, i.amount_credited, i.amount_due, i.issued_on, i.due_at,"
                 " i.replaces_invoice_id IS NOT NULL, (SELECT jsonb_agg(jsonb_build_array(l.kind, l.code,"

@@ -14,7 +14,7 @@ from operations import (Cancel, Correct, CreatePlan, Fold, Ingest, IngestArrays,
 
 CLIENTS = 6
 OWN = 8        # customers of a client
-CROWD = 400    # customers that come by arrays, so that a month has several chunks
+CROWD = 240    # customers that come by arrays, so that a month has several chunks
 MAY, JUNE, JULY = "2026-05", "2026-06", "2026-07"
 
 METERS = {"T_MAX": "MAX", "T_LAST": "LAST", "T_COUNT": "COUNT"}
@@ -66,6 +66,7 @@ class Phase:
 
 class Plan:
     def __init__(self, seed):
+        self.seed = seed
         self.random = random.Random(seed)
         self.events = 0
         self.calls = 0
@@ -73,14 +74,14 @@ class Plan:
         self.crowd = [f"crowd-{number:04}" for number in range(CROWD)]
         shared = [self.event("shared", MAY) for _ in range(15)]
         self.phases = [
-            Phase("usage", "2026-05-31T12:00:00Z", 3,
+            Phase("usage", "2026-05-31T12:00:00Z", 7,
                   [self.usage(client, shared) for client in range(CLIENTS)]),
-            Phase("settle May", "2026-06-02T06:00:00Z", 3,
+            Phase("settle May", "2026-06-02T06:00:00Z", 7,
                   [self.settling(client, MAY, JUNE) for client in range(CLIENTS)]),
             self.closing("close May", "2026-06-02T06:00:00Z", MAY),
-            Phase("change", "2026-06-20T06:00:00Z", 3,
+            Phase("change", "2026-06-20T06:00:00Z", 7,
                   [self.changes(client) for client in range(CLIENTS)]),
-            Phase("settle June", "2026-07-02T06:00:00Z", 3,
+            Phase("settle June", "2026-07-02T06:00:00Z", 7,
                   [self.settling(client, JUNE, JULY) for client in range(CLIENTS)]),
             self.closing("close June", "2026-07-02T06:00:00Z", JUNE),
             Phase("end", "2026-08-20T06:00:00Z", 0, self.alone("end", [MarkOverdue(), Fold()])),
@@ -174,7 +175,7 @@ class Plan:
 
     def closing(self, name, now, month):
         """Settles what a session that died has left over, alone."""
-        return Phase(name, now, 1, self.alone(name, [SettlePeriod(month, workers=4)]))
+        return Phase(name, now, 2, self.alone(name, [SettlePeriod(month, workers=4)]))
 
     def alone(self, name, calls):
         return [self.named(0, name, calls)] + [[] for _ in range(CLIENTS - 1)]

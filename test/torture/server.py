@@ -9,6 +9,7 @@ from wire import Lost, Session
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TIMEOUT = 120  # seconds for a server to die or to come back
+NO_CRASH = 20  # seconds: a server that goes on for so long has not lost a process
 POLL = 0.005
 
 SETTINGS = (
@@ -56,11 +57,11 @@ class Process:
 
     def kill(self):
         """Whether it was there to be killed."""
-        if not self.exists():
-            return False
         try:
+            if self.stat()[0] == "Z" or not self.exists():
+                return False
             os.kill(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
+        except (FileNotFoundError, ProcessLookupError):
             return False
         return True
 
@@ -130,23 +131,26 @@ class Server:
     def kill_child(self, process):
         """Kills a process of the server and waits until the server has restarted by itself."""
         witness = self.session("postgres")
-        if not process.kill():
+        try:
+            if not process.kill():
+                return False
+            wait_until(lambda: not process.exists(), "end of a killed process")
+            if not witness.ends_within(NO_CRASH):
+                return False  # it had ended by itself when the signal came
+        finally:
             witness.close()
-            return False
-        witness.await_end()
-        witness.close()
         wait_until(self.answers, "restart of the server by itself")
         self.restarts["by itself"] += 1
         return True
 
-    def kill_postmaster(self, random):
+    def kill_postmaster(self, postmaster, random):
         """As when a machine's memory runs out: the postmaster first, its orphans a moment later."""
-        postmaster = self.postmaster()
         postmaster.kill()
         time.sleep(random.uniform(0, 0.05))
         wait_until(lambda: self.orphans_are_gone() and not postmaster.exists(), "end of the server")
         self.start()
         self.restarts["by hand"] += 1
+        return True
 
     def orphans_are_gone(self):
         return not any([process.kill() for process in processes_in(self.data)])

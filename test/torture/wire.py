@@ -93,15 +93,16 @@ class Session:
         parts = body.decode(errors="replace").split("\0")
         return {part[0]: part[1:] for part in parts if part}
 
-    def await_end(self):
-        """Returns when the server has closed the connection, whatever it says before."""
+    def ends_within(self, seconds):
+        """Whether the server closes the connection in that time, whatever it says before."""
+        self.socket.settimeout(seconds)
         try:
             while True:
                 self.message()
         except TimeoutError:
-            raise
+            return False
         except (OSError, Lost):
-            pass
+            return True
 
     def close(self):
         self.socket.close()
