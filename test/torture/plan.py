@@ -63,6 +63,11 @@ class Phase:
     kills: int   # at most
     calls: list  # of each client
 
+    @property
+    def settles(self):
+        """Whether there are settle workers in it."""
+        return any(isinstance(call, SettlePeriod) for calls in self.calls for call in calls)
+
 
 class Plan:
     def __init__(self, seed):

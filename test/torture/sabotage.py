@@ -6,7 +6,8 @@ from outcome import PARTS
 COPY_EVENT = ("INSERT INTO billing.usage_events (customer_id, event_id, resource_type, quantity, occurred_at,"
               " received_at, era, bucket) SELECT customer_id, 'copy', resource_type, quantity, occurred_at,"
               " received_at, era, bucket FROM billing.usage_events WHERE reverses IS NULL LIMIT 1")
-COPY_OUTBOX = "INSERT INTO billing.outbox SELECT * FROM billing.outbox WHERE trace_id LIKE 'Settle %' AND type = 'InvoiceIssued' LIMIT 1"
+COPY_OUTBOX = ("INSERT INTO billing.outbox SELECT * FROM billing.outbox"
+               " WHERE trace_id LIKE 'Settle %' AND type = 'InvoiceIssued' LIMIT 1")
 
 
 def one(table, condition):

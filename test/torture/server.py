@@ -103,11 +103,11 @@ class Server:
         values = dict(line.removeprefix("export ").split("=", 1) for line in env.splitlines())
         self.socket = f"{values['PGHOST']}/.s.PGSQL.{values['PGPORT']}"
 
+    def stop(self):
+        subprocess.run([self.tool, "stop", self.directory], check=True)
+
     def remove(self):
         subprocess.run([self.tool, "remove", self.directory], check=True)
-
-    def log(self):
-        return os.path.join(self.data, "server.log")
 
     def session(self, database, settings=None):
         return Session(self.socket, database, settings or {})
