@@ -93,16 +93,5 @@ class Session:
         parts = body.decode(errors="replace").split("\0")
         return {part[0]: part[1:] for part in parts if part}
 
-    def ends_within(self, seconds):
-        """Whether the server closes the connection in that time, whatever it says before."""
-        self.socket.settimeout(seconds)
-        try:
-            while True:
-                self.message()
-        except TimeoutError:
-            return False
-        except (OSError, Lost):
-            return True
-
     def close(self):
         self.socket.close()
