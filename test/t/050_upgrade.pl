@@ -208,6 +208,7 @@ my %planted = (
 	'the name of a constraint' => 'ALTER TABLE billing.made_up RENAME CONSTRAINT made_up_pkey TO other',
 	'an index' => 'CREATE INDEX ON billing.made_up (id DESC)',
 	'a trigger that is off' => 'ALTER TABLE billing.audit_log DISABLE TRIGGER append_only',
+	'an event trigger that is off' => 'ALTER EVENT TRIGGER billing_guard_drop DISABLE',
 	'the roles of a policy' => 'ALTER POLICY house ON billing.customers TO billing_admin',
 	'the rule of a policy' => 'ALTER POLICY house ON billing.customers USING (false)',
 	'row security' => 'ALTER TABLE billing.customers DISABLE ROW LEVEL SECURITY',

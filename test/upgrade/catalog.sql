@@ -68,7 +68,7 @@ CREATE TEMP VIEW fact (subject, fact) AS
 	SELECT 'not described: ' || pg_describe_object(m.classid, m.objid, m.objsubid), 'true'
 	FROM member m LEFT JOIN relation r ON r.oid = m.objid AND m.classid = 'pg_class'::regclass
 	LEFT JOIN pg_proc p ON p.oid = m.objid AND m.classid = 'pg_proc'::regclass
-	WHERE m.classid NOT IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass)
+	WHERE m.classid NOT IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass, 'pg_event_trigger'::regclass)
 	OR r.relkind NOT IN ('r', 'p', 'v', 'm', 'S') OR p.prokind = 'a'
 	UNION ALL
 	SELECT 'relation ' || r.name, jsonb_build_object('kind', r.relkind, 'owner', r.relowner::regrole,
@@ -111,6 +111,10 @@ CREATE TEMP VIEW fact (subject, fact) AS
 	SELECT 'trigger ' || r.name || '.' || t.tgname, jsonb_build_object('definition', pg_get_triggerdef(t.oid),
 		'enabled', t.tgenabled)
 	FROM pg_trigger t JOIN relation r ON r.oid = t.tgrelid WHERE NOT t.tgisinternal
+	UNION ALL
+	SELECT 'event trigger ' || e.evtname, jsonb_build_object('event', e.evtevent, 'owner', e.evtowner::regrole,
+		'function', e.evtfoid::regprocedure, 'enabled', e.evtenabled, 'tags', e.evttags)
+	FROM pg_event_trigger e JOIN member m ON m.classid = 'pg_event_trigger'::regclass AND m.objid = e.oid
 	UNION ALL
 	SELECT 'policy ' || r.name || '.' || p.polname, jsonb_build_object('command', p.polcmd, 'permissive', p.polpermissive,
 		'roles', (SELECT jsonb_agg(o::regrole ORDER BY o::regrole::text COLLATE "C") FROM unnest(p.polroles) o),
