@@ -12,6 +12,12 @@ DATA = $(wildcard sql/updates/$(EXTENSION)--*--*.sql)
 
 PG_CONFIG ?= pg_config
 PG_CPPFLAGS = -I$(srcdir)/src -DBILLING_VERSION='"$(EXTVERSION)"'
+# FAULTS=1 makes a test build with the fault points of src/core/fault.c; see CONTRIBUTING.md
+ifdef FAULTS
+PG_CPPFLAGS += -DBILLING_FAULTS
+else
+OBJS := $(filter-out src/core/fault.o,$(OBJS))
+endif
 PG_CFLAGS = -std=gnu11 -Wall -Wextra -Werror -Wvla -Wno-unused-parameter -Wno-declaration-after-statement \
 	-MMD -MP $(if $(findstring clang,$(CC)),-Wno-ignored-attributes)
 EXTRA_CLEAN = $(DATA_built) $(OBJS:.o=.d) test/unit/build .build

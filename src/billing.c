@@ -9,6 +9,7 @@
 #include "core/compat.h"
 #include "core/drop_guard.h"
 #include "core/environment.h"
+#include "core/fault.h"
 #include "core/known.h"
 #include "core/plan_rules.h"
 #include "domain/customer/customer.h"
@@ -34,6 +35,7 @@ _PG_init(void)
 	customer_init();
 	metering_init();
 	settlement_init();
+	FAULT_INIT();
 	MarkGUCPrefixReserved("billing");
 }
 

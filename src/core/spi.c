@@ -13,6 +13,7 @@
 
 #include "catalog/pg_type.h"
 #include "core/errors.h"
+#include "core/fault.h"
 #include "core/spi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -137,8 +138,10 @@ stmt_execute(Stmt *stmt, StmtArgs *args)
 	running = stmt;
 	PG_TRY();
 	{
+		FAULT_POINT("before", stmt->name);
 		result = SPI_execute_plan(stmt->plan, args ? args->values : NULL, args ? args->nulls : NULL,
 								  stmt->read_only, 0);
+		FAULT_POINT("after", stmt->name);
 	}
 	PG_FINALLY();
 	{

@@ -8,6 +8,7 @@
 
 #include "access/xact.h"
 #include "core/errors.h"
+#include "core/fault.h"
 #include "core/spi.h"
 #include "domain/settlement/settle_loop.h"
 #include "libpq/pqsignal.h"
@@ -37,7 +38,9 @@ billing_settle_worker_main(Datum argument)
 	spi_begin_nonatomic();
 	pgstat_report_activity(STATE_RUNNING, "billing settlement");
 	settle_loop_take_settings(args.job);
+	FAULT_POINT("before", "helper");
 	settle_loop(args.period);
+	FAULT_POINT("after", "helper");
 	spi_end();
 	CommitTransactionCommand();
 	pgstat_report_stat(true);

@@ -13,6 +13,7 @@
 #include "core/actor.h"
 #include "core/args.h"
 #include "core/errors.h"
+#include "core/fault.h"
 #include "core/spi.h"
 #include "domain/settlement/settle_loop.h"
 #include "domain/settlement/settlement.h"
@@ -112,7 +113,9 @@ billing_settle_period(PG_FUNCTION_ARGS)
 	pool.job = settle_loop_open(period, workers);
 	PG_ENSURE_ERROR_CLEANUP(workers_stop, PointerGetDatum(&pool));
 	{
+		FAULT_POINT("before", "helpers");
 		workers_start(&pool, workers - 1, period);
+		FAULT_POINT("after", "helpers");
 		settle_loop(period);
 		workers_wait(&pool);
 		settle_loop(period);
