@@ -90,13 +90,12 @@ my $helpers = qq{
 		END LOOP;
 		RETURN false;
 	END \$\$;
-	-- true when a session has ended or waits for a lock, whichever comes first
-	CREATE FUNCTION faults.settled(name text) RETURNS boolean LANGUAGE plpgsql AS \$\$
+	-- true when a session waits for a lock
+	CREATE FUNCTION faults.blocked(name text) RETURNS boolean LANGUAGE plpgsql AS \$\$
 	BEGIN
 		FOR attempt IN 1 .. 6000 LOOP
 			PERFORM pg_stat_clear_snapshot();
-			IF EXISTS (SELECT FROM pg_stat_activity a WHERE a.application_name = name
-				AND (a.wait_event_type = 'Lock' OR a.state = 'idle')) THEN
+			IF EXISTS (SELECT FROM pg_stat_activity a WHERE a.application_name = name AND a.wait_event_type = 'Lock') THEN
 				RETURN true;
 			END IF;
 			PERFORM pg_sleep(0.01);
