@@ -110,7 +110,7 @@ sub record
 	is(canonical(rows($parts, 'repeated')), canonical(rows($parts, 'state')), "$name: a second call has no effect")
 	  if $scenario->{repeats} && !$scenario->{procedure};
 	my @points = passed($log);
-	$statements{$1} = 1 for map { $_->{name} =~ /^after (.*)#/ ? $1 : () } @points;
+	$statements{$_} = 1 for map { $_->{name} =~ /^after (.*)#/ ? $1 : () } @points;
 	$points += @points;
 	# what a session that made the call before still knows, it does not ask again
 	if (!$scenario->{procedure})
