@@ -67,6 +67,20 @@ my @customers = (
 	},
 );
 
+my @workers = (
+	{
+		name => 'enable_workers',
+		call => q{SELECT billing.enable_workers()},
+		done => q{EXISTS (SELECT FROM billing.worker_environment)},
+	},
+	{
+		name => 'disable_workers',
+		before => q{SELECT billing.enable_workers()},
+		call => q{SELECT billing.disable_workers()},
+		done => q{NOT EXISTS (SELECT FROM billing.worker_environment)},
+	},
+);
+
 my @usage = (
 	{
 		name => 'register_meter',
@@ -247,6 +261,6 @@ my @money = (
 # Volatile functions that write nothing.
 our %read_only = (window_snapshot => 'takes a transaction id and reads the present snapshot');
 
-our @all = map { { before => '', now => $june_2, repeats => 1, procedure => 0, %$_ } } @customers, @usage, @money;
+our @all = map { { before => '', now => $june_2, repeats => 1, procedure => 0, %$_ } } @customers, @workers, @usage, @money;
 
 1;
