@@ -74,6 +74,7 @@ COMMENT ON TABLE billing.outbox_state IS
 
 CREATE SEQUENCE billing.outbox_position_seq;
 SELECT pg_catalog.pg_extension_config_dump('billing.outbox_position_seq', '');
+COMMENT ON SEQUENCE billing.outbox_position_seq IS 'Positions of events in the outbox: the order of one customer''s events.';
 
 CREATE TABLE billing.outbox (
 	slot smallint NOT NULL,
@@ -125,6 +126,7 @@ CREATE TABLE billing.audit_log (
 );
 SELECT pg_catalog.pg_extension_config_dump('billing.audit_log', '');
 SELECT pg_catalog.pg_extension_config_dump('billing.audit_log_position_seq', '');
+COMMENT ON SEQUENCE billing.audit_log_position_seq IS 'Positions of entries in the audit log.';
 COMMENT ON TABLE billing.audit_log IS
 'Who did what, with the state before and after. Append-only: UPDATE, DELETE and TRUNCATE are refused to everybody.';
 CREATE INDEX audit_log_target ON billing.audit_log (target_id, position);

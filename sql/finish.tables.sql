@@ -160,3 +160,5 @@ CREATE EVENT TRIGGER billing_guard_drop ON ddl_command_start
 	WHEN TAG IN ('DROP EXTENSION', 'DROP SCHEMA', 'DROP OWNED', 'ALTER TABLE')
 	EXECUTE FUNCTION billing.guard_drop();
 ALTER EVENT TRIGGER billing_guard_drop ENABLE ALWAYS;
+COMMENT ON EVENT TRIGGER billing_guard_drop IS
+'Loads the library before a command that can drop the extension, so that its data is not dropped with it.';

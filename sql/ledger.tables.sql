@@ -51,6 +51,7 @@ CREATE TABLE billing.ledger_transfers (
 );
 SELECT pg_catalog.pg_extension_config_dump('billing.ledger_transfers', '');
 SELECT pg_catalog.pg_extension_config_dump('billing.ledger_transfers_position_seq', '');
+COMMENT ON SEQUENCE billing.ledger_transfers_position_seq IS 'Positions of transfers in the ledger.';
 COMMENT ON TABLE billing.ledger_transfers IS
 'Transfers of money: one row debits one account and credits another, so it cannot be unbalanced. Append-only.';
 CREATE INDEX ledger_transfers_reference ON billing.ledger_transfers (customer_id, reference_id);

@@ -17,6 +17,7 @@ COMMENT ON TABLE billing.meter_definitions IS
 
 CREATE SEQUENCE billing.usage_events_position_seq CACHE 1;
 SELECT pg_catalog.pg_extension_config_dump('billing.usage_events_position_seq', '');
+COMMENT ON SEQUENCE billing.usage_events_position_seq IS 'Positions of usage events: which of two at the same time came later.';
 
 CREATE TABLE billing.usage_events (
 	customer_id text COLLATE "C" NOT NULL,
@@ -96,5 +97,6 @@ CREATE TABLE billing.rejected_usage (
 );
 SELECT pg_catalog.pg_extension_config_dump('billing.rejected_usage', '');
 SELECT pg_catalog.pg_extension_config_dump('billing.rejected_usage_position_seq', '');
+COMMENT ON SEQUENCE billing.rejected_usage_position_seq IS 'Positions of refused events, by which they are named.';
 COMMENT ON TABLE billing.rejected_usage IS
 'Events that were refused, with the reason, and known event ids that came back with other content. Kept once per content; for operators.';

@@ -35,6 +35,7 @@ CREATE TABLE billing.pricing_plans (
 );
 SELECT pg_catalog.pg_extension_config_dump('billing.pricing_plans', '');
 SELECT pg_catalog.pg_extension_config_dump('billing.pricing_plans_position_seq', '');
+COMMENT ON SEQUENCE billing.pricing_plans_position_seq IS 'Positions of plans: of two with the same start the later one wins.';
 COMMENT ON TABLE billing.pricing_plans IS
 'Pricing plans; without customer_id a default for all. Never updated: a new price is a new row.';
 CREATE UNIQUE INDEX pricing_plans_key ON billing.pricing_plans (customer_id, idempotency_key) NULLS NOT DISTINCT

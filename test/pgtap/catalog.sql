@@ -1,6 +1,6 @@
 -- The catalog: owners, comments, guards, dumps, row-level security, and the public names of the contract.
 BEGIN;
-SELECT plan(108);
+SELECT plan(109);
 
 CREATE TEMP VIEW relation AS
 	SELECT c.oid, c.relname::text AS name, c.relkind, c.relispartition, c.relrowsecurity, c.relowner FROM pg_class c
@@ -21,6 +21,9 @@ SELECT is_empty($$SELECT name FROM relation WHERE relowner <> 'billing_owner'::r
 SELECT is_empty($$SELECT name FROM routine WHERE proowner <> 'billing_owner'::regrole$$, 'every routine belongs to billing_owner');
 SELECT is_empty($$SELECT name FROM relation WHERE relkind IN ('r', 'p', 'v') AND obj_description(oid, 'pg_class') IS NULL$$, 'every table and view has a comment');
 SELECT is_empty($$SELECT name FROM routine WHERE obj_description(oid, 'pg_proc') IS NULL$$, 'every routine has a comment');
+SELECT is_empty(
+	$$SELECT pg_describe_object(d.classid, d.objid, 0) FROM pg_depend d JOIN pg_extension x ON x.oid = d.refobjid AND x.extname = 'billing'
+		WHERE d.deptype = 'e' AND obj_description(d.objid, d.classid::regclass::name) IS NULL$$, 'and so has everything else');
 SELECT is_empty($$SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'billing'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'S')
 	AND c.oid NOT IN (SELECT oid FROM relation) AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'i')$$,
 	'everything in the schema belongs to the extension');
