@@ -9,6 +9,7 @@
 
 #include "core/args.h"
 #include "core/errors.h"
+#include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -125,6 +126,17 @@ arg_choice_optional(FunctionCallInfo fcinfo, int number, const char *name,
 				  errdetail("The value is \"%s\".", text_shown(value)),
 				  errhint("Allowed are %s.", list.data));
 	return NULL; /* not reached */
+}
+
+/* The row that an entry point answers, of its declared type. */
+Datum
+result_of(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
+{
+	TupleDesc desc;
+
+	Ensure(get_call_result_type(fcinfo, NULL, &desc) == TYPEFUNC_COMPOSITE,
+		   "return type must be a row type");
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 
 /* billing.checked_time(value timestamptz, name text, required boolean) -> timestamptz */

@@ -1,6 +1,6 @@
 /*
  * args.h
- *	  Checking the arguments of entry points: null, empty, too long, out of range.
+ *	  Checking the arguments of entry points: null, empty, too long, out of range. And their answer.
  */
 #ifndef BILLING_ARGS_H
 #define BILLING_ARGS_H
@@ -28,5 +28,6 @@ extern char *
 arg_json_optional(FunctionCallInfo fcinfo, int number, const char *name, int max_bytes);
 extern char *arg_choice_optional(FunctionCallInfo fcinfo, int number, const char *name,
 								 const char *const *choices);
+extern Datum result_of(FunctionCallInfo fcinfo, Datum *values, bool *nulls);
 
 #endif

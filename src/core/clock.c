@@ -5,7 +5,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/pg_type.h"
 #include "core/clock.h"
 #include "core/errors.h"
 #include "fmgr.h"

@@ -19,6 +19,7 @@
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "core/actor.h"
+#include "core/args.h"
 #include "core/audit.h"
 #include "core/clock.h"
 #include "core/compat.h"
@@ -256,14 +257,11 @@ billing_workers_allowed(PG_FUNCTION_ARGS)
 	MemoryContext caller = CurrentMemoryContext;
 	EnvironmentState state;
 	char *enabled;
-	TupleDesc desc;
 	Datum values[5];
 	bool nulls[5] = {false};
 	Datum result;
 
 	actor_require_service();
-	Ensure(get_call_result_type(fcinfo, NULL, &desc) == TYPEFUNC_COMPOSITE,
-		   "workers_allowed answers a row");
 	spi_begin();
 	state = environment_state(&enabled);
 	values[0] = BoolGetDatum(environment_may_speak());
@@ -272,7 +270,7 @@ billing_workers_allowed(PG_FUNCTION_ARGS)
 	values[3] = text_or_null(enabled, &nulls[3]);
 	values[4] = CStringGetTextDatum(states[state].reason);
 	MemoryContextSwitchTo(caller);
-	result = HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+	result = result_of(fcinfo, values, nulls);
 	spi_end();
 	return result;
 }

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "core/errors.h"
 #include "core/numeric.h"
 #include "fmgr.h"
@@ -65,4 +66,25 @@ numeric_to_money(Datum numeric, const Currency *currency, const char *what)
 					  errdetail("%s has %d decimals.", currency->code, currency->exponent),
 					  errhint("Round it with round_money(amount, currency)."));
 	return money;
+}
+
+/* The value of a numeric column, which is finite and not null. */
+Decimal
+row_decimal(Rows *rows, const char *column)
+{
+	bool isnull;
+	Datum value = row_datum(rows, column, NUMERICOID, &isnull);
+
+	Ensure(!isnull, "column \"%s\" is null", column);
+	return numeric_require_decimal(value, column);
+}
+
+Money
+row_money(Rows *rows, const char *column, const Currency *currency)
+{
+	bool isnull;
+	Datum value = row_datum(rows, column, NUMERICOID, &isnull);
+
+	Ensure(!isnull, "column \"%s\" is null", column);
+	return numeric_to_money(value, currency, column);
 }

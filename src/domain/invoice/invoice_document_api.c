@@ -46,14 +46,6 @@ static Stmt select_lines = {
 	.by_index = true,
 };
 
-static Money
-row_money(Rows *rows, const char *column, const Currency *currency)
-{
-	bool isnull;
-
-	return numeric_to_money(row_datum(rows, column, NUMERICOID, &isnull), currency, column);
-}
-
 static TimestampTz
 row_time(Rows *rows, const char *column, bool *present)
 {
@@ -69,7 +61,6 @@ static void
 header_read(Rows *rows, Invoice *invoice, InvoiceState *state)
 {
 	const Currency *currency = currency_require(row_text(rows, "currency"));
-	bool isnull;
 
 	invoice->customer_id = row_text(rows, "customer_id");
 	invoice->customer_snapshot = row_text(rows, "customer_snapshot");
@@ -87,9 +78,7 @@ header_read(Rows *rows, Invoice *invoice, InvoiceState *state)
 	if (invoice->tax_rate.code == NULL)
 		invoice->tax_rate.code = TAX_NONE;
 	else
-		invoice->tax_rate.percentage =
-			numeric_require_decimal(row_datum(rows, "percentage", NUMERICOID, &isnull),
-									"percentage");
+		invoice->tax_rate.percentage = row_decimal(rows, "percentage");
 	state->invoice_id = row_text(rows, "invoice_id");
 	state->number = row_text(rows, "number");
 	state->status = row_text(rows, "status");
@@ -110,7 +99,6 @@ lines_read(Invoice *invoice, Datum invoice_id)
 {
 	StmtArgs args = {0};
 	Rows rows;
-	bool isnull;
 
 	arg_text(&args, invoice->customer_id);
 	arg_datum(&args, invoice_id);
@@ -123,13 +111,12 @@ lines_read(Invoice *invoice, Datum invoice_id)
 			.resource_type = row_text_or_null(&rows, "resource_type"),
 			.description = row_text(&rows, "description"),
 			.service_period = period_parse(row_text(&rows, "service_period")),
+			.quantity = row_decimal(&rows, "quantity"),
 			.net = row_money(&rows, "net", invoice->currency),
 			.tax = row_money(&rows, "tax", invoice->currency),
 			.plan_id = row_text_or_null(&rows, "plan_id"),
 		};
 
-		line.quantity =
-			numeric_require_decimal(row_datum(&rows, "quantity", NUMERICOID, &isnull), "quantity");
 		invoice_add_line(invoice, &line);
 	}
 }

@@ -1,6 +1,6 @@
 /*
  * invoice_store.h
- *	  Numbering and writing invoices.
+ *	  Finding, numbering and writing invoices.
  */
 #ifndef BILLING_INVOICE_STORE_H
 #define BILLING_INVOICE_STORE_H
@@ -12,6 +12,9 @@
  * series until the transaction ends, so it comes last before the writing.
  */
 extern void invoices_number(Invoice **invoices, int count);
+
+/* The customer of an invoice. INVOICE_NOT_FOUND, or FORBIDDEN when the caller may not act for him. */
+extern char *invoice_require_customer(Datum invoice_id);
 
 /* Writes numbered invoices with their lines, taxes, snapshots, postings, events and audit. */
 extern void invoices_issue(Invoice **invoices, int count);

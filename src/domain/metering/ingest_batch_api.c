@@ -140,14 +140,11 @@ batch_take_json(UsageBatch *batch, JsonbValue *element)
 static Datum
 batch_result(FunctionCallInfo fcinfo, const UsageBatch *batch)
 {
-	TupleDesc desc;
 	Datum values[3] = {Int64GetDatum(batch->accepted), Int64GetDatum(batch->duplicate),
 					   Int64GetDatum(batch->rejected)};
 	bool nulls[3] = {false, false, false};
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		Ensure(false, "return type must be a row type");
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+	return result_of(fcinfo, values, nulls);
 }
 
 /* ingest_usage_batch(events jsonb) -> (accepted bigint, duplicate bigint, rejected bigint) */

@@ -17,19 +17,10 @@
 #include "core/numeric.h"
 #include "core/spi.h"
 #include "domain/invoice/invoice_state.h"
+#include "domain/invoice/invoice_store.h"
 #include "domain/payment/payment.h"
 #include "utils/builtins.h"
 #include "utils/uuid.h"
-
-static Stmt resolve_invoice = {
-	.name = "resolve_payable",
-	.sql =
-		"SELECT h.customer_id FROM billing.invoice_headers h WHERE h.invoice_id = $1 AND h.deleted_at IS NULL",
-	.expect = SPI_OK_SELECT,
-	.nargs = 1,
-	.argtypes = {UUIDOID},
-	.by_index = true,
-};
 
 static Stmt lock_invoice = {
 	.name = "lock_payable",
@@ -121,7 +112,6 @@ require_payable(Payment *payment, Rows *invoice, StmtArgs *key)
 {
 	char *number = row_text(invoice, "number");
 	InvoiceStatus status = invoice_status_of(row_text(invoice, "status"));
-	bool isnull;
 	Rows pending;
 
 	if (!invoice_may_become(status, INVOICE_PAID))
@@ -133,8 +123,7 @@ require_payable(Payment *payment, Rows *invoice, StmtArgs *key)
 					  errdetail("Payment %s is not decided yet.",
 								row_text(&pending, "payment_id")));
 	payment->amount =
-		numeric_to_money(row_datum(invoice, "amount_due", NUMERICOID, &isnull),
-						 currency_require(row_text(invoice, "currency")), "amount due");
+		row_money(invoice, "amount_due", currency_require(row_text(invoice, "currency")));
 }
 
 static Datum
@@ -156,20 +145,13 @@ Datum
 billing_pay_invoice(PG_FUNCTION_ARGS)
 {
 	Payment payment = {0};
-	StmtArgs find = {0};
 	StmtArgs key = {0};
 	Rows rows;
 	Datum result;
 
 	payment_from_args(fcinfo, &payment);
 	spi_begin();
-	arg_datum(&find, payment.target_id);
-	rows = stmt_run(&resolve_invoice, &find);
-	if (!row_next(&rows))
-		billing_error(INVOICE_NOT_FOUND,
-					  errmsg("invoice %s does not exist", id_text(payment.target_id)));
-	payment.customer_id = row_text(&rows, "customer_id");
-	actor_require_customer(payment.customer_id);
+	payment.customer_id = invoice_require_customer(payment.target_id);
 	arg_text(&key, payment.customer_id);
 	arg_datum(&key, payment.target_id);
 	rows = key_meet(&lock_invoice, &key, payment.idempotency_key);

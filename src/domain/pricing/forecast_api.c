@@ -106,9 +106,7 @@ static void
 put_row(ReturnSetInfo *result, const Forecast *forecast, Rows *rows)
 {
 	char *resource_type = row_text(rows, "resource_type");
-	bool isnull;
-	Decimal used =
-		numeric_require_decimal(row_datum(rows, "quantity", NUMERICOID, &isnull), "quantity");
+	Decimal used = row_decimal(rows, "quantity");
 	Decimal projected = project(forecast, &used);
 	Decimal elapsed = decimal_from_int64(forecast->elapsed, 0);
 	Decimal total = decimal_from_int64(forecast->total, 0);

@@ -21,20 +21,11 @@
 #include "core/spi.h"
 #include "domain/customer/customer.h"
 #include "domain/invoice/invoice_state.h"
+#include "domain/invoice/invoice_store.h"
 #include "domain/ledger/ledger.h"
 #include "domain/tax/tax.h"
 #include "utils/builtins.h"
 #include "utils/uuid.h"
-
-static Stmt resolve_invoice = {
-	.name = "resolve_invoice",
-	.sql =
-		"SELECT h.customer_id FROM billing.invoice_headers h WHERE h.invoice_id = $1 AND h.deleted_at IS NULL",
-	.expect = SPI_OK_SELECT,
-	.nargs = 1,
-	.argtypes = {UUIDOID},
-	.by_index = true,
-};
 
 static Stmt lock_invoice = {
 	.name = "lock_invoice",
@@ -107,29 +98,14 @@ typedef struct Cancellation
 	char *reason;
 } Cancellation;
 
-static Money
-amount_of(Rows *rows, const char *column, const Currency *currency)
-{
-	bool isnull;
-
-	return numeric_to_money(row_datum(rows, column, NUMERICOID, &isnull), currency, column);
-}
-
 /* Finds and locks the invoice; false when it is cancelled already. */
 static bool
 cancellation_lock(Cancellation *cancellation, Datum invoice_id)
 {
-	StmtArgs args = {0};
 	const Currency *currency;
 	Rows rows;
 
-	arg_datum(&args, invoice_id);
-	rows = stmt_run(&resolve_invoice, &args);
-	if (!row_next(&rows))
-		billing_error(INVOICE_NOT_FOUND,
-					  errmsg("invoice %s does not exist", cancellation->invoice_id));
-	cancellation->customer_id = row_text(&rows, "customer_id");
-	actor_require_customer(cancellation->customer_id);
+	cancellation->customer_id = invoice_require_customer(invoice_id);
 	arg_text(&cancellation->key, cancellation->customer_id);
 	arg_datum(&cancellation->key, invoice_id);
 	rows = stmt_run(&lock_invoice, &cancellation->key);
@@ -143,8 +119,8 @@ cancellation_lock(Cancellation *cancellation, Datum invoice_id)
 					  errhint("Refund what was paid first."));
 	currency = currency_require(row_text(&rows, "currency"));
 	cancellation->number = row_text(&rows, "number");
-	cancellation->net = amount_of(&rows, "net", currency);
-	cancellation->tax = amount_of(&rows, "tax", currency);
+	cancellation->net = row_money(&rows, "net", currency);
+	cancellation->tax = row_money(&rows, "tax", currency);
 	return true;
 }
 

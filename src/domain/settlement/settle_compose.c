@@ -8,14 +8,12 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "core/errors.h"
 #include "core/ids.h"
+#include "core/isolate.h"
 #include "domain/settlement/settle_plan.h"
 #include "domain/settlement/settlement.h"
 #include "miscadmin.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 
 static bool
 same_month(Period a, Period b)
@@ -245,36 +243,21 @@ compose_item(Settlement *settlement, SettleItem *item, List *months)
 		invoice_complete(item->invoice, money_round(&item->carried, item->invoice->currency));
 }
 
-/* Composes one customer; a failure is recorded on the item. */
-static void
-compose_isolated(Settlement *settlement, SettleItem *item, List *months)
+/* What composes one customer. */
+typedef struct Composition
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	Settlement *settlement;
+	SettleItem *item;
+	List *months;
+} Composition;
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		months_complete(item, months);
-		compose_item(settlement, item, months);
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
+static void
+compose(void *argument)
+{
+	Composition *composition = argument;
 
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		settle_item_fail(item, error);
-	}
-	PG_END_TRY();
+	months_complete(composition->item, composition->months);
+	compose_item(composition->settlement, composition->item, composition->months);
 }
 
 /*
@@ -292,6 +275,12 @@ settlement_compose(Settlement *settlement)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (months[i] != NIL)
-			compose_isolated(settlement, &settlement->items[i], months[i]);
+		{
+			Composition composition = {settlement, &settlement->items[i], months[i]};
+			ErrorData *error = run_isolated(compose, &composition);
+
+			if (error != NULL)
+				settle_item_fail(composition.item, error);
+		}
 	}
 }

@@ -167,14 +167,6 @@ arg_customers(StmtArgs *args, const Settlement *settlement)
 	arg_text_array(args, ids, settlement->count);
 }
 
-static Decimal
-row_decimal(Rows *rows, const char *column)
-{
-	bool isnull;
-
-	return numeric_require_decimal(row_datum(rows, column, NUMERICOID, &isnull), column);
-}
-
 static Period
 row_month(Rows *rows, const char *column)
 {

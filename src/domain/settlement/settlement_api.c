@@ -11,11 +11,10 @@
 #include "core/args.h"
 #include "core/clock.h"
 #include "core/errors.h"
+#include "core/isolate.h"
 #include "core/spi.h"
 #include "domain/customer/customer.h"
-#include "domain/settlement/settle_isolate.h"
 #include "domain/settlement/settlement.h"
-#include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/timestamp.h"
@@ -129,13 +128,34 @@ run_lock(const char *customer_id, const char *period)
 }
 
 static void
-settle_one(Settlement *settlement)
+issue(void *argument)
 {
+	settlement_issue(argument);
+}
+
+/*
+ * Settles the customers. False when the writing of more than one failed and all of it, numbers
+ * included, is undone: to be done again, one at a time. The error of a single one is recorded.
+ */
+static bool
+settle(Settlement *settlement)
+{
+	ErrorData *error;
+
 	settlement_lock(settlement);
 	settlement_load(settlement);
 	settlement_compose(settlement);
-	(void) settlement_issue_isolated(settlement);
+	error = run_isolated(issue, settlement);
+	if (error != NULL && settlement->count > 1)
+	{
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+			ReThrowError(error);
+		return false;
+	}
+	if (error != NULL)
+		settle_item_fail(&settlement->items[0], error);
 	settlement_record(settlement);
+	return true;
 }
 
 static const char *
@@ -168,12 +188,9 @@ static Datum
 result_row(FunctionCallInfo fcinfo, const SettleItem *item, const char *period)
 {
 	const char *failure = item->failure_code != NULL ? item->failure_code : item->payment_failure;
-	TupleDesc desc;
 	Datum values[8];
 	bool nulls[8] = {false};
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		Ensure(false, "return type must be a row type");
 	values[0] = CStringGetTextDatum(item->customer_id);
 	values[1] = CStringGetTextDatum(period);
 	nulls[2] = item->invoice == NULL && item->invoice_id == NULL;
@@ -188,7 +205,7 @@ result_row(FunctionCallInfo fcinfo, const SettleItem *item, const char *period)
 	nulls[7] = failure == NULL;
 	if (failure != NULL)
 		values[7] = CStringGetTextDatum(failure);
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+	return result_of(fcinfo, values, nulls);
 }
 
 /* run_settlement(customer_id text, period text) -> one row */
@@ -210,7 +227,7 @@ billing_run_settlement(PG_FUNCTION_ARGS)
 	require_closed(customer_id, period);
 	run_lock(customer_id, text);
 	settlement = settlement_new(period, &customer_id, 1);
-	settle_one(settlement);
+	(void) settle(settlement);
 	MemoryContextSwitchTo(caller);
 	result = result_row(fcinfo, &settlement->items[0], text);
 	spi_end();
@@ -255,15 +272,12 @@ settlement_of_claim(Rows *rows, Period period)
 static Datum
 chunk_row(FunctionCallInfo fcinfo, const char *last, int claimed, bool redo)
 {
-	TupleDesc desc;
 	Datum values[3] = {(Datum) 0, Int32GetDatum(claimed), BoolGetDatum(redo)};
 	bool nulls[3] = {last == NULL, false, false};
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		Ensure(false, "return type must be a row type");
 	if (last != NULL)
 		values[0] = CStringGetTextDatum(last);
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+	return result_of(fcinfo, values, nulls);
 }
 
 /*
@@ -293,12 +307,7 @@ billing_settlement_chunk(PG_FUNCTION_ARGS)
 	if (settlement->count > 0)
 	{
 		last = MemoryContextStrdup(caller, settlement->items[settlement->count - 1].customer_id);
-		settlement_lock(settlement);
-		settlement_load(settlement);
-		settlement_compose(settlement);
-		redo = !settlement_issue_isolated(settlement) && settlement->count > 1;
-		if (!redo)
-			settlement_record(settlement);
+		redo = !settle(settlement);
 	}
 	size = settlement->count;
 	spi_end();

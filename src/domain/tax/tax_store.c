@@ -33,7 +33,6 @@ tax_rate_at(const char *code, TimestampTz tax_point)
 	TaxRate rate = {TAX_NONE, NULL, decimal_zero()};
 	StmtArgs args = {0};
 	Rows rows;
-	bool isnull;
 
 	if (code == NULL || strcmp(code, TAX_NONE) == 0)
 		return rate;
@@ -47,8 +46,7 @@ tax_rate_at(const char *code, TimestampTz tax_point)
 					  errhint("Register it with register_tax_rate()."));
 	rate.code = pstrdup(code);
 	rate.category = row_text(&rows, "category");
-	rate.percentage =
-		numeric_require_decimal(row_datum(&rows, "percentage", NUMERICOID, &isnull), "percentage");
+	rate.percentage = row_decimal(&rows, "percentage");
 	return rate;
 }
 
