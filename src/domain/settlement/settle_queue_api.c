@@ -64,7 +64,8 @@ static Stmt queue_old_runs = {
 
 /*
  * A job runs as long as a session holds its lock: what says RUNNING without one was interrupted.
- * The locks are tried, never waited for; a job that another start is marking is left to it.
+ * The locks are tried, never waited for; a job that another start is marking is left to it. The
+ * status is asked of both, so that a job which ended meanwhile is looked at as it is now.
  */
 static Stmt fail_interrupted_jobs = {
 	.name = "fail_interrupted_jobs",
@@ -72,7 +73,7 @@ static Stmt fail_interrupted_jobs = {
 		"UPDATE billing.job_runs j SET status = 'FAILED', finished_at = $2, message = 'interrupted'"
 		" FROM (SELECT o.job_run_id FROM billing.job_runs o WHERE o.job = 'settle_period'"
 		" AND o.period = $1 AND o.status = 'RUNNING' OFFSET 0) r"
-		" WHERE j.job_run_id = r.job_run_id AND pg_catalog.pg_try_advisory_xact_lock("
+		" WHERE j.job_run_id = r.job_run_id AND j.status = 'RUNNING' AND pg_catalog.pg_try_advisory_xact_lock("
 		"pg_catalog.hashtextextended('" SETTLE_JOB_LOCK "' || r.job_run_id::text, 0))",
 	.expect = SPI_OK_UPDATE,
 	.nargs = 2,
