@@ -458,6 +458,7 @@ def bench_memory(bench):
     session = bench.settled_database(settlements)
     watch_memory(bench, session, f"{events:,} calls of ingest_usage", events,
                  f"billing.ingest_usage('m' || i, 'c' || (i % {settlements} + 1), 'API_CALL', 1, '{MOMENT}')")
+    session.run("SELECT billing.aggregate_usage()")
     watch_memory(bench, session, f"{settlements:,} calls of run_settlement", settlements,
                  f"billing.run_settlement('c' || i, '{PERIOD}')")
     bench.drop(session)
