@@ -437,8 +437,8 @@ def memory_of(session):
 
 def watch_memory(bench, session, name, calls, call):
     """
-    Makes so many calls in one session, and compares the most memory that it had in the first half
-    with that in the second: caches fill and are emptied, what leaks only grows.
+    Makes so many calls in one session, and compares the least memory that it had in the first half
+    with that in the second: caches fill and are emptied, what leaks is never given back.
     """
     step = calls // 20
     readings = []
@@ -447,7 +447,7 @@ def watch_memory(bench, session, name, calls, call):
                     " IF i % 100 = 0 THEN COMMIT; END IF; END LOOP; END $$")
         readings.append(memory_of(session))
     for what, series in zip(("in contexts", "of the process"), zip(*readings)):
-        early, late = max(series[:10]), max(series[10:])
+        early, late = min(series[:10]), min(series[10:])
         grown = (late - early) * 1024 / (calls / 2)
         bench.table.add(f"{name}: memory {what}", f"{late:,.0f} KiB", f"{early:,.0f} KiB in the first half",
                         f"{grown:+.2f} bytes a call", "flat: <= 1", grown <= 1)
