@@ -55,7 +55,8 @@ class Correct(Operation):
 
     def expect(self, house, key, event_id):
         try:
-            event = house.customer(key).events.get(event_id)
+            customer = house.customers.get(key)
+            event = customer and customer.events.get(event_id)
             if event is None:
                 raise Refused("EVENT_NOT_FOUND")
             reversible(event, house.now)
