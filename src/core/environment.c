@@ -264,7 +264,7 @@ billing_workers_allowed(PG_FUNCTION_ARGS)
 	actor_require_service();
 	spi_begin();
 	state = environment_state(&enabled);
-	values[0] = BoolGetDatum(environment_may_speak());
+	values[0] = BoolGetDatum(state == ENVIRONMENT_ALLOWED);
 	values[1] = CStringGetTextDatum(states[state].name);
 	values[2] = text_or_null(environment_setting, &nulls[2]);
 	values[3] = text_or_null(enabled, &nulls[3]);

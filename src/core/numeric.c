@@ -68,23 +68,25 @@ numeric_to_money(Datum numeric, const Currency *currency, const char *what)
 	return money;
 }
 
-/* The value of a numeric column, which is finite and not null. */
-Decimal
-row_decimal(Rows *rows, const char *column)
+static Datum
+row_numeric(Rows *rows, const char *column)
 {
 	bool isnull;
 	Datum value = row_datum(rows, column, NUMERICOID, &isnull);
 
 	Ensure(!isnull, "column \"%s\" is null", column);
-	return numeric_require_decimal(value, column);
+	return value;
+}
+
+/* The value of a numeric column, which is finite and not null. */
+Decimal
+row_decimal(Rows *rows, const char *column)
+{
+	return numeric_require_decimal(row_numeric(rows, column), column);
 }
 
 Money
 row_money(Rows *rows, const char *column, const Currency *currency)
 {
-	bool isnull;
-	Datum value = row_datum(rows, column, NUMERICOID, &isnull);
-
-	Ensure(!isnull, "column \"%s\" is null", column);
-	return numeric_to_money(value, currency, column);
+	return numeric_to_money(row_numeric(rows, column), currency, column);
 }

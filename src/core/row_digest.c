@@ -31,14 +31,26 @@
 typedef struct DigestRow
 {
 	TupleDesc desc;
+	int position; /* of the digest, from 0; -1: it has none */
 	Datum *values;
 	bool *nulls;
 } DigestRow;
 
+static int
+digest_position(TupleDesc desc)
+{
+	for (int i = desc->natts - 1; i >= 0; i--)
+	{
+		if (strcmp(NameStr(TupleDescAttr(desc, i)->attname), DIGEST_COLUMN) == 0)
+			return i;
+	}
+	return -1;
+}
+
 static DigestRow
 row_deform(HeapTuple tuple, TupleDesc desc)
 {
-	DigestRow row = {desc, palloc(mul_size(sizeof(Datum), desc->natts)),
+	DigestRow row = {desc, digest_position(desc), palloc(mul_size(sizeof(Datum), desc->natts)),
 					 palloc(mul_size(sizeof(bool), desc->natts))};
 
 	heap_deform_tuple(tuple, desc, row.values, row.nulls);
@@ -98,25 +110,11 @@ row_digest(const DigestRow *row)
 	{
 		Form_pg_attribute column = TupleDescAttr(row->desc, i);
 
-		if (row->nulls[i] || column->attisdropped || column->attgenerated != '\0' ||
-			strcmp(NameStr(column->attname), DIGEST_COLUMN) == 0)
-			continue;
-		digest ^= value_digest(row->values[i], column);
+		if (i != row->position && !row->nulls[i] && !column->attisdropped &&
+			column->attgenerated == '\0')
+			digest ^= value_digest(row->values[i], column);
 	}
 	return digest;
-}
-
-/* Where the digest of a row is, from 0. */
-static int
-digest_position(TupleDesc desc)
-{
-	for (int i = 0; i < desc->natts; i++)
-	{
-		if (strcmp(NameStr(TupleDescAttr(desc, i)->attname), DIGEST_COLUMN) == 0)
-			return i;
-	}
-	Ensure(false, "row has no digest");
-	return -1;
 }
 
 /* billing.row_digest(record) -> bigint */
@@ -139,11 +137,11 @@ billing_row_digest(PG_FUNCTION_ARGS)
 
 /* By how much the digest of a row is wrong: 0 in a sound one. */
 static uint64
-digest_error(HeapTuple tuple, TupleDesc desc, int position)
+digest_error(HeapTuple tuple, TupleDesc desc)
 {
 	DigestRow row = row_deform(tuple, desc);
 
-	return row_digest(&row) ^ (uint64) DatumGetInt64(row.values[position]);
+	return row_digest(&row) ^ (uint64) DatumGetInt64(row.values[row.position]);
 }
 
 /* Trigger: digests a new row that this library writes; leaves any other as it is. */
@@ -156,7 +154,6 @@ billing_stamp_row(PG_FUNCTION_ARGS)
 	HeapTuple tuple;
 	DigestRow row;
 	uint64 digest;
-	int position;
 
 	Ensure(CALLED_AS_TRIGGER(fcinfo), "billing_stamp_row must be called as a trigger");
 	tuple =
@@ -164,12 +161,12 @@ billing_stamp_row(PG_FUNCTION_ARGS)
 	if (stmt_running() == NULL)
 		return PointerGetDatum(tuple);
 	desc = RelationGetDescr(trigger->tg_relation);
-	position = digest_position(desc);
 	row = row_deform(tuple, desc);
+	Ensure(row.position >= 0, "row has no digest");
 	digest = row_digest(&row);
 	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
-		digest ^= digest_error(trigger->tg_trigtuple, desc, position);
-	row.values[position] = Int64GetDatum((int64) digest);
-	row.nulls[position] = false;
+		digest ^= digest_error(trigger->tg_trigtuple, desc);
+	row.values[row.position] = Int64GetDatum((int64) digest);
+	row.nulls[row.position] = false;
 	return PointerGetDatum(heap_form_tuple(desc, row.values, row.nulls));
 }

@@ -157,10 +157,11 @@ item_of(Settlement *settlement, Rows *rows)
 	return item;
 }
 
-static void
-arg_customers(StmtArgs *args, const Settlement *settlement)
+/* The ids of the customers, as one argument. */
+void
+settlement_arg_customers(StmtArgs *args, const Settlement *settlement)
 {
-	char **ids = palloc(sizeof(char *) * settlement->count);
+	char **ids = palloc(sizeof(char *) * Max(settlement->count, 1));
 
 	for (int i = 0; i < settlement->count; i++)
 		ids[i] = unconstify(char *, settlement->items[i].customer_id);
@@ -181,7 +182,7 @@ load_customers(Settlement *settlement)
 	StmtArgs args = {0};
 	Rows rows;
 
-	arg_customers(&args, settlement);
+	settlement_arg_customers(&args, settlement);
 	rows = stmt_run(&select_customers, &args);
 	while (row_next(&rows))
 	{
@@ -207,7 +208,7 @@ load_invoices(Settlement *settlement)
 	char period[PERIOD_TEXT_SIZE];
 	Rows rows;
 
-	arg_customers(&args, settlement);
+	settlement_arg_customers(&args, settlement);
 	arg_text(&args, period_print(settlement->period, period));
 	rows = stmt_run(&select_invoices, &args);
 	while (row_next(&rows))
@@ -238,7 +239,7 @@ load_marks(Settlement *settlement)
 	StmtArgs args = {0};
 	Rows rows;
 
-	arg_customers(&args, settlement);
+	settlement_arg_customers(&args, settlement);
 	arg_datum(&args, DateADTGetDatum(period_first_day(settlement->period)));
 	rows = stmt_run(&select_marks, &args);
 	while (row_next(&rows))
@@ -276,7 +277,7 @@ load_usage(Settlement *settlement, Period first, bool tail)
 	StmtArgs args = {0};
 	Rows rows;
 
-	arg_customers(&args, settlement);
+	settlement_arg_customers(&args, settlement);
 	arg_datum(&args, DateADTGetDatum(period_first_day(first)));
 	arg_datum(&args, DateADTGetDatum(period_first_day(period_next(settlement->period))));
 	rows = stmt_run(tail ? &select_usage : &select_folded, &args);
@@ -300,7 +301,7 @@ any_tail(Settlement *settlement)
 {
 	StmtArgs args = {0};
 
-	arg_customers(&args, settlement);
+	settlement_arg_customers(&args, settlement);
 	return stmt_run(&has_tail, &args).count > 0;
 }
 
@@ -325,7 +326,7 @@ load_billed(Settlement *settlement, Period first)
 	texts = palloc(sizeof(char *) * list_length(months));
 	for (int i = 0; i < list_length(months); i++)
 		texts[i] = list_nth(months, i);
-	arg_customers(&args, settlement);
+	settlement_arg_customers(&args, settlement);
 	arg_text_array(&args, texts, list_length(months));
 	rows = stmt_run(&select_billed, &args);
 	while (row_next(&rows))
@@ -347,7 +348,7 @@ load_carried(Settlement *settlement)
 	StmtArgs args = {0};
 	Rows rows;
 
-	arg_customers(&args, settlement);
+	settlement_arg_customers(&args, settlement);
 	rows = stmt_run(&select_carried, &args);
 	while (row_next(&rows))
 		item_of(settlement, &rows)->carried = row_decimal(&rows, "net");

@@ -91,13 +91,10 @@ static Stmt fix_currencies = {
 static int64
 count_invoices(Settlement *settlement)
 {
-	char **ids = palloc(sizeof(char *) * Max(settlement->count, 1));
 	StmtArgs args = {0};
 	Rows rows;
 
-	for (int i = 0; i < settlement->count; i++)
-		ids[i] = unconstify(char *, settlement->items[i].customer_id);
-	arg_text_array(&args, ids, settlement->count);
+	settlement_arg_customers(&args, settlement);
 	rows = stmt_run(&sum_invoices, &args);
 	Ensure(row_next(&rows), "no count of invoices");
 	return row_int64(&rows, "invoices");
@@ -130,14 +127,11 @@ require_fresh_snapshot(Settlement *settlement)
 void
 settlement_lock(Settlement *settlement)
 {
-	char **ids = palloc(sizeof(char *) * Max(settlement->count, 1));
 	StmtArgs args = {0};
 	instr_time before;
 	instr_time after;
 
-	for (int i = 0; i < settlement->count; i++)
-		ids[i] = unconstify(char *, settlement->items[i].customer_id);
-	arg_text_array(&args, ids, settlement->count);
+	settlement_arg_customers(&args, settlement);
 	INSTR_TIME_SET_CURRENT(before);
 	stmt_run(&lock_customers, &args);
 	INSTR_TIME_SET_CURRENT(after);
@@ -350,17 +344,13 @@ settlement_record(Settlement *settlement)
 {
 	static const Oid types[] = {TEXTOID, UUIDOID, TEXTOID, TEXTOID};
 	Batch *batch = batch_new(types, lengthof(types));
-	char **ids = palloc(sizeof(char *) * Max(settlement->count, 1));
 	char period[PERIOD_TEXT_SIZE];
 	StmtArgs args = {0};
 
 	for (int i = 0; i < settlement->count; i++)
-	{
-		ids[i] = unconstify(char *, settlement->items[i].customer_id);
 		item_to_batches(&settlement->items[i], batch);
-	}
 	clear_item_marks(settlement);
-	arg_text_array(&args, ids, settlement->count);
+	settlement_arg_customers(&args, settlement);
 	arg_text(&args, period_print(settlement->period, period));
 	batch_args(batch, &args);
 	arg_datum(&args, TimestampTzGetDatum(clock_now()));

@@ -5,6 +5,7 @@
 #ifndef BILLING_SETTLEMENT_H
 #define BILLING_SETTLEMENT_H
 
+#include "core/spi.h"
 #include "domain/settlement/settle_item.h"
 
 #define SETTLE_CHUNK 60       /* customers of one transaction */
@@ -27,6 +28,7 @@ extern bool settlement_skips_zero(void);
 extern int64 settlement_grace_us(void);
 
 extern Settlement *settlement_new(Period period, char **customer_ids, int count);
+extern void settlement_arg_customers(StmtArgs *args, const Settlement *settlement);
 extern void settlement_lock(Settlement *settlement);
 extern void settlement_load(Settlement *settlement);
 extern void settlement_compose(Settlement *settlement);

@@ -337,19 +337,26 @@ $$;
                        " WHERE i IS NOT NULL")
 
     def expect(self, house, key, period):
-        customer = house.customers.get(key)
-        live = customer and customer.live(period)
-        if live is None:
-            return ""
-        try:
-            require_unpaid(live)
-        except Refused as refused:
-            return "error " + STATES[str(refused)]
-        cancel(customer, live)
-        return "CANCELLED"
+        def act(customer, live):
+            cancel(customer, live)
+            return "CANCELLED"
+        return of_unpaid(house, key, period, act)
 
     def read(self, answer):
         return answer[:len("error ZB000")]
+
+
+def of_unpaid(house, key, period, act):
+    """What act(customer, invoice) answers for the month's live invoice: nothing without one, an error of one that is paid."""
+    customer = house.customers.get(key)
+    live = customer and customer.live(period)
+    if live is None:
+        return ""
+    try:
+        require_unpaid(live)
+    except Refused as refused:
+        return "error " + STATES[str(refused)]
+    return act(customer, live)
 
 
 def draw_month(draft, key):

@@ -1,9 +1,8 @@
 """Payments: when an invoice is issued, or later; and what is due for too long."""
 
-from house import STATES
 from operation import Operation
-from operations.invoice import draw_settled_month, require_unpaid
-from rule import Refused, Rule
+from operations.invoice import draw_settled_month, of_unpaid
+from rule import Rule
 from sqltext import attempt, quote
 
 # ---- rules ---------------------------------------------------------------------------------------
@@ -112,15 +111,8 @@ END $$;
                        f" {quote(idempotency_key)})")
 
     def expect(self, house, key, period, idempotency_key):
-        customer = house.customers.get(key)
-        live = customer and customer.live(period)
-        if live is None:
-            return ""
-        try:
-            require_unpaid(live)
-        except Refused as refused:
-            return "error " + STATES[str(refused)]
-        return pay(customer, live, idempotency_key)
+        return of_unpaid(house, key, period,
+                         lambda customer, live: pay(customer, live, idempotency_key))
 
     def read(self, answer):
         return answer[:len("error ZB000")] if answer.startswith("error") else answer
