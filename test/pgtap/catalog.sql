@@ -23,7 +23,9 @@ SELECT is_empty($$SELECT name FROM relation WHERE relkind IN ('r', 'p', 'v') AND
 SELECT is_empty($$SELECT name FROM routine WHERE obj_description(oid, 'pg_proc') IS NULL$$, 'every routine has a comment');
 SELECT is_empty(
 	$$SELECT pg_describe_object(d.classid, d.objid, 0) FROM pg_depend d JOIN pg_extension x ON x.oid = d.refobjid AND x.extname = 'billing'
-		WHERE d.deptype = 'e' AND obj_description(d.objid, d.classid::regclass::name) IS NULL$$, 'and so has everything else');
+		WHERE d.deptype = 'e' AND obj_description(d.objid, d.classid::regclass::name) IS NULL
+		AND NOT EXISTS (SELECT FROM pg_depend i WHERE i.classid = d.classid AND i.objid = d.objid AND i.deptype = 'i')$$,
+	'and so has everything else, but what comes with a table by itself');
 SELECT is_empty($$SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'billing'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'S')
 	AND c.oid NOT IN (SELECT oid FROM relation) AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'i')$$,
 	'everything in the schema belongs to the extension');
