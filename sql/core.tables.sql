@@ -107,7 +107,7 @@ SELECT pg_catalog.pg_extension_config_dump('billing.outbox_1', '');
 SELECT pg_catalog.pg_extension_config_dump('billing.outbox_2', '');
 CREATE INDEX outbox_window ON billing.outbox (bucket, era, xid);
 
-CREATE TABLE billing.audit_log (
+CREATE TABLE billing.audit_entries (
 	position bigint GENERATED ALWAYS AS IDENTITY,
 	audit_id uuid NOT NULL,
 	customer_id text COLLATE "C",
@@ -122,12 +122,12 @@ CREATE TABLE billing.audit_log (
 	trace_id text,
 	occurred_at timestamptz NOT NULL,
 	row_digest bigint NOT NULL DEFAULT 0,
-	CONSTRAINT audit_log_actor_type CHECK (actor_type IN ('USER', 'OPERATOR', 'SYSTEM', 'EXTERNAL'))
+	CONSTRAINT audit_entries_actor_type CHECK (actor_type IN ('USER', 'OPERATOR', 'SYSTEM', 'EXTERNAL'))
 );
-SELECT pg_catalog.pg_extension_config_dump('billing.audit_log', '');
-SELECT pg_catalog.pg_extension_config_dump('billing.audit_log_position_seq', '');
-COMMENT ON SEQUENCE billing.audit_log_position_seq IS 'Positions of entries in the audit log.';
-COMMENT ON TABLE billing.audit_log IS
-'Who did what, with the state before and after. Append-only: UPDATE, DELETE and TRUNCATE are refused to everybody.';
-CREATE INDEX audit_log_target ON billing.audit_log (target_id, position);
-CREATE INDEX audit_log_customer ON billing.audit_log (customer_id, position);
+SELECT pg_catalog.pg_extension_config_dump('billing.audit_entries', '');
+SELECT pg_catalog.pg_extension_config_dump('billing.audit_entries_position_seq', '');
+COMMENT ON SEQUENCE billing.audit_entries_position_seq IS 'Positions of entries in the audit log.';
+COMMENT ON TABLE billing.audit_entries IS
+'Who did what, with the state before and after. Append-only: UPDATE, DELETE and TRUNCATE are refused to everybody. Read through the view audit_log, which adds the movements of wallets.';
+CREATE INDEX audit_entries_target ON billing.audit_entries (target_id, position);
+CREATE INDEX audit_entries_customer ON billing.audit_entries (customer_id, position);

@@ -14,6 +14,7 @@ CREATE TABLE billing.customers (
 	tax_code text COLLATE "C",
 	time_zone text NOT NULL,
 	collection text NOT NULL,
+	auto_apply_credit boolean NOT NULL DEFAULT true,
 	metadata jsonb,
 	created_at timestamptz NOT NULL,
 	updated_at timestamptz NOT NULL,

@@ -35,8 +35,8 @@ CREATE FUNCTION billing.verify_row_digests(since timestamptz)
 		SELECT 'outbox', pg_catalog.jsonb_build_object('id', t.id)
 		FROM billing.outbox t WHERE (since IS NULL OR t.created_at >= since) AND t.row_digest <> billing.row_digest(t)
 		UNION ALL
-		SELECT 'audit_log', pg_catalog.jsonb_build_object('audit_id', t.audit_id)
-		FROM billing.audit_log t WHERE (since IS NULL OR t.occurred_at >= since) AND t.row_digest <> billing.row_digest(t)
+		SELECT 'audit_entries', pg_catalog.jsonb_build_object('audit_id', t.audit_id)
+		FROM billing.audit_entries t WHERE (since IS NULL OR t.occurred_at >= since) AND t.row_digest <> billing.row_digest(t)
 		UNION ALL
 		SELECT 'ledger_accounts', pg_catalog.jsonb_build_object('code', t.code)
 		FROM billing.ledger_accounts t WHERE t.row_digest <> billing.row_digest(t)
@@ -91,6 +91,39 @@ CREATE FUNCTION billing.verify_row_digests(since timestamptz)
 		UNION ALL
 		SELECT 'payment_attempts', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'payment_id', t.payment_id, 'attempt_no', t.attempt_no)
 		FROM billing.payment_attempts t WHERE (since IS NULL OR t.sent_at >= since) AND t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'payment_methods', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'payment_method_id', t.payment_method_id)
+		FROM billing.payment_methods t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'wallets', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'currency', t.currency, 'wallet_code', t.wallet_code)
+		FROM billing.wallets t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'wallet_holds', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'hold_id', t.hold_id)
+		FROM billing.wallet_holds t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'orders', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'order_id', t.order_id)
+		FROM billing.orders t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'order_items', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'order_id', t.order_id, 'item_no', t.item_no)
+		FROM billing.order_items t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'refunds', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'refund_id', t.refund_id)
+		FROM billing.refunds t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'credits', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'credit_id', t.credit_id)
+		FROM billing.credits t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'credit_applications', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'application_id', t.application_id)
+		FROM billing.credit_applications t WHERE (since IS NULL OR t.applied_at >= since) AND t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'credit_uses', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'application_id', t.application_id, 'use_no', t.use_no)
+		FROM billing.credit_uses t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'credit_notes', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'credit_note_id', t.credit_note_id)
+		FROM billing.credit_notes t WHERE (since IS NULL OR t.issued_at >= since) AND t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'credit_note_lines', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'credit_note_id', t.credit_note_id, 'line_no', t.line_no)
+		FROM billing.credit_note_lines t WHERE t.row_digest <> billing.row_digest(t)
 		UNION ALL
 		SELECT 'settlement_runs', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'period', t.period)
 		FROM billing.settlement_runs t WHERE (since IS NULL OR t.created_at >= since) AND t.row_digest <> billing.row_digest(t)

@@ -41,8 +41,9 @@ DECLARE
 	tenant text;
 	object record;
 BEGIN
-	FOREACH guarded IN ARRAY ARRAY['ledger_transfers', 'audit_log', 'document_numbers', 'invoice_lines',
-								   'invoice_taxes', 'pricing_snapshots', 'tax_rates', 'pricing_plans']
+	FOREACH guarded IN ARRAY ARRAY['ledger_transfers', 'audit_entries', 'document_numbers', 'invoice_lines',
+								   'invoice_taxes', 'pricing_snapshots', 'tax_rates', 'pricing_plans', 'order_items',
+								   'credit_applications', 'credit_uses', 'credit_notes', 'credit_note_lines']
 	LOOP
 		EXECUTE pg_catalog.format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON billing.%I'
 			' FOR EACH STATEMENT EXECUTE FUNCTION billing.append_only()', guarded);
@@ -87,6 +88,12 @@ BEGIN
 			('invoice_headers', 'Cancel an invoice with cancel_invoice().'),
 			('payments', 'A payment is history: what follows from it is a new row.'),
 			('payment_attempts', 'An attempt is history: the next one is a new row.'),
+			('payment_methods', 'Register another payment method as the default with register_payment_method().'),
+			('wallets', 'A wallet stays, also when it is empty.'),
+			('wallet_holds', 'End a hold with capture_hold() or release_hold().'),
+			('orders', 'Cancel an order with cancel_order().'),
+			('refunds', 'A refund is history: what follows from it is a new row.'),
+			('credits', 'Take a credit back with revoke_credit().'),
 			('document_series', 'Numbers of documents go on where they stand.'),
 			('settlement_runs', 'Settle again with settle_period(): it goes on with what is not completed.'),
 			('job_runs', 'Start the job again: a run is history.'),
@@ -106,29 +113,59 @@ BEGIN
 	-- members of the house see everything, a customer his own rows
 	FOREACH tenant IN ARRAY ARRAY['customers', 'usage_events', 'aggregated_usage', 'unbilled_usage', 'rejected_usage',
 								  'pricing_plans', 'invoice_headers', 'invoice_lines', 'invoice_taxes', 'payments',
-								  'payment_attempts', 'settlement_runs', 'ledger_transfers', 'audit_log', 'outbox',
-								  'document_numbers']
+								  'payment_attempts', 'settlement_runs', 'ledger_transfers', 'audit_entries', 'outbox',
+								  'document_numbers', 'wallets', 'wallet_holds', 'orders', 'order_items', 'payment_methods',
+								  'refunds', 'credits', 'credit_applications', 'credit_uses', 'credit_notes', 'credit_note_lines']
 	LOOP
 		EXECUTE pg_catalog.format('ALTER TABLE billing.%I ENABLE ROW LEVEL SECURITY', tenant);
 		EXECUTE pg_catalog.format('CREATE POLICY house ON billing.%I TO billing_service, billing_admin USING (true)', tenant);
 	END LOOP;
 	FOREACH tenant IN ARRAY ARRAY['customers', 'aggregated_usage', 'invoice_headers', 'invoice_lines', 'invoice_taxes',
-								  'payments', 'ledger_transfers']
+								  'payments', 'ledger_transfers', 'wallets', 'wallet_holds', 'orders', 'order_items',
+								  'payment_methods', 'refunds', 'credits', 'credit_applications', 'credit_uses',
+								  'credit_notes', 'credit_note_lines']
 	LOOP
 		EXECUTE pg_catalog.format('CREATE POLICY own ON billing.%I FOR SELECT TO billing_customer'
 			' USING (customer_id OPERATOR(pg_catalog.=) (SELECT billing.current_customer()))', tenant);
 	END LOOP;
-	GRANT SELECT ON billing.customers, billing.aggregated_usage, billing.invoice_lines, billing.invoice_taxes
-		TO billing_customer;
+	GRANT SELECT ON billing.customers, billing.aggregated_usage, billing.invoice_lines, billing.invoice_taxes,
+		billing.wallets, billing.order_items, billing.credit_uses, billing.credit_note_lines TO billing_customer;
+
+	-- what was deleted softly is not there for a customer
+	FOREACH tenant IN ARRAY ARRAY['invoice_headers', 'payments', 'refunds']
+	LOOP
+		EXECUTE pg_catalog.format('CREATE POLICY not_deleted ON billing.%I AS RESTRICTIVE FOR SELECT TO billing_customer'
+			' USING (deleted_at IS NULL)', tenant);
+	END LOOP;
 
 	-- of these not what is the house's: who acted, and keys of calls and of the provider
 	GRANT SELECT (customer_id, invoice_id, number, status, period, period_start, period_end, currency, net, tax, total,
 		applied_credit, amount_paid, amount_credited, amount_due, issued_on, issued_at, due_at, paid_at, cancelled_at,
 		replaces_invoice_id, snapshot_hash, captured_at, customer_snapshot, metadata, deleted_at)
 		ON billing.invoice_headers TO billing_customer;
-	GRANT SELECT (customer_id, payment_id, target_type, target_id, amount, currency, method, payment_method_id, status,
-		failure_code, failure_message, metadata, created_at, completed_at)
+	GRANT SELECT (customer_id, payment_id, target_type, target_id, amount, excess, currency, method, payment_method_id,
+		status, failure_code, failure_message, credit_id, reference, metadata, created_at, completed_at)
 		ON billing.payments TO billing_customer;
+	GRANT SELECT (customer_id, payment_method_id, type, provider, brand, last4, expires_on, is_default, metadata, created_at,
+		updated_at)
+		ON billing.payment_methods TO billing_customer;
+	GRANT SELECT (customer_id, refund_id, payment_id, amount, currency, tax, destination, status, failure_code,
+		failure_message, reason, credit_note_id, credit_id, metadata, requested_at, completed_at)
+		ON billing.refunds TO billing_customer;
+	GRANT SELECT (customer_id, order_id, currency, total, net, tax, tax_code, tax_percentage, status, payment_id, refunded,
+		refunded_tax, metadata, created_at, updated_at)
+		ON billing.orders TO billing_customer;
+	GRANT SELECT (customer_id, hold_id, wallet_id, currency, amount, captured, status, expires_at, reference_type,
+		reference_id, metadata, created_at, ended_at)
+		ON billing.wallet_holds TO billing_customer;
+	GRANT SELECT (customer_id, credit_id, type, currency, granted, balance, valid_from, valid_until, status, reason,
+		metadata, created_at, ended_at)
+		ON billing.credits TO billing_customer;
+	GRANT SELECT (customer_id, application_id, invoice_id, amount, currency, applied_at)
+		ON billing.credit_applications TO billing_customer;
+	GRANT SELECT (customer_id, credit_note_id, invoice_id, number, currency, net, tax, total, tax_code, reason, issued_on,
+		issued_at)
+		ON billing.credit_notes TO billing_customer;
 	GRANT SELECT (position, transfer_id, journal_id, customer_id, debit_account, credit_account, amount, currency, kind,
 		reference_type, reference_id, tax_code, effective_on, posted_at)
 		ON billing.ledger_transfers TO billing_customer;
@@ -152,7 +189,12 @@ GRANT EXECUTE ON FUNCTION billing.current_customer(), billing.business_now(), bi
 	billing.checked_customer(text), billing.usage_of(text, text), billing.forecast_usage(text),
 	billing.preview_invoice(text, text, jsonb), billing.snapshot_pricing(text, text),
 	billing.invoice_document(uuid), billing.pay_invoice(uuid, text, uuid, text, jsonb),
-	billing.effective_plan(text, timestamptz), billing.aged_receivables(timestamptz)
+	billing.effective_plan(text, timestamptz), billing.aged_receivables(timestamptz),
+	billing.open_wallet(text, text), billing.place_order(text, text, jsonb, text, jsonb),
+	billing.cancel_order(uuid, text), billing.pay_order(uuid, text, uuid, text, jsonb),
+	billing.request_top_up(text, numeric, text, text, uuid, text, jsonb),
+	billing.register_payment_method(text, text, text, text, boolean, text, text, date, jsonb),
+	billing.apply_credit(text, uuid, numeric, text)
 	TO billing_customer;
 
 -- For the commands whose CASCADE can reach the extension. ALWAYS: session_replication_role does not turn it off.

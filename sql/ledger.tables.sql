@@ -44,8 +44,11 @@ CREATE TABLE billing.ledger_transfers (
 	actor_type text NOT NULL,
 	actor_id text NOT NULL,
 	trace_id text,
+	idempotency_key text COLLATE "C",
+	fingerprint bytea,
 	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT ledger_transfers_pkey PRIMARY KEY (customer_id, transfer_id),
+	CONSTRAINT ledger_transfers_key_pair CHECK ((idempotency_key IS NULL) = (fingerprint IS NULL)),
 	CONSTRAINT ledger_transfers_amount CHECK (amount > '0'::numeric AND amount < 'Infinity'::numeric),
 	CONSTRAINT ledger_transfers_accounts CHECK (debit_account <> credit_account)
 );
@@ -55,3 +58,5 @@ COMMENT ON SEQUENCE billing.ledger_transfers_position_seq IS 'Positions of trans
 COMMENT ON TABLE billing.ledger_transfers IS
 'Transfers of money: one row debits one account and credits another, so it cannot be unbalanced. Append-only.';
 CREATE INDEX ledger_transfers_reference ON billing.ledger_transfers (customer_id, reference_id);
+CREATE UNIQUE INDEX ledger_transfers_key ON billing.ledger_transfers (customer_id, kind, idempotency_key)
+	WHERE idempotency_key IS NOT NULL;

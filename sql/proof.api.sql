@@ -558,7 +558,7 @@ CREATE FUNCTION billing.verify_references(since timestamptz)
 			SELECT 'outbox', o.customer_id, o.id::text FROM billing.outbox o
 			WHERE o.customer_id IS NOT NULL AND (since IS NULL OR o.created_at >= since)
 			UNION ALL
-			SELECT 'audit_log', l.customer_id, l.position::text FROM billing.audit_log l
+			SELECT 'audit_entries', l.customer_id, l.position::text FROM billing.audit_entries l
 			WHERE l.customer_id IS NOT NULL AND (since IS NULL OR l.occurred_at >= since)
 		) r
 		WHERE NOT EXISTS (SELECT FROM billing.customers c WHERE c.customer_id = r.customer_id)

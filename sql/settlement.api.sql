@@ -74,4 +74,4 @@ CREATE FUNCTION billing.cancel_invoice(invoice_id uuid, reason text, rebill bool
 	RETURNS billing.invoices LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'billing_cancel_invoice';
 COMMENT ON FUNCTION billing.cancel_invoice(uuid, text, boolean) IS
-'Cancels an ISSUED or OVERDUE invoice on which nothing was paid; its usage is unbilled again and the next run makes an invoice that replaces it. A second call answers the row unchanged. Errors: INVOICE_NOT_FOUND, ILLEGAL_STATE, PAYMENT_IN_PROGRESS.';
+'Cancels an ISSUED or OVERDUE invoice on which nothing is paid, by a credit note of all that is left of it; credits that were applied come back as one of type REFUND_TO_CREDIT. rebill: its usage is unbilled again, and the next run makes an invoice that replaces it; without, the usage stays settled. A second call answers the row unchanged. Errors: INVALID_ARGUMENT, INVOICE_NOT_FOUND, ILLEGAL_STATE, PAYMENT_IN_PROGRESS.';

@@ -18,12 +18,13 @@
 
 static Stmt insert_entries = {
 	.name = "insert_entries",
-	.sql = "INSERT INTO billing.audit_log (audit_id, customer_id, action, target_type, target_id,"
-		   " before, after, reason, actor_type, actor_id, trace_id, occurred_at)"
-		   " SELECT a.audit_id, a.customer_id, a.action, a.target_type, a.target_id,"
-		   " a.before, a.after, a.reason, $9, $10, $11, $12"
-		   " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)"
-		   " a(audit_id, customer_id, action, target_type, target_id, before, after, reason)",
+	.sql =
+		"INSERT INTO billing.audit_entries (audit_id, customer_id, action, target_type, target_id,"
+		" before, after, reason, actor_type, actor_id, trace_id, occurred_at)"
+		" SELECT a.audit_id, a.customer_id, a.action, a.target_type, a.target_id,"
+		" a.before, a.after, a.reason, $9, $10, $11, $12"
+		" FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)"
+		" a(audit_id, customer_id, action, target_type, target_id, before, after, reason)",
 	.expect = SPI_OK_INSERT,
 	.nargs = 12,
 	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
@@ -75,11 +76,11 @@ billing_append_only(PG_FUNCTION_ARGS)
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		Ensure(false, "billing_append_only must be called as a trigger");
-	billing_error(APPEND_ONLY,
-				  errmsg("table \"%s\" is append-only",
-						 RelationGetRelationName(trigger->tg_relation)),
-				  errhint("Book a correction as a new row: cancel_invoice() for an invoice, "
-						  "correct_usage() for usage."));
+	billing_error(
+		APPEND_ONLY,
+		errmsg("table \"%s\" is append-only", RelationGetRelationName(trigger->tg_relation)),
+		errhint("Book a correction as a new row: issue_credit_note() or cancel_invoice() "
+				"for an invoice, refund_payment() for a payment, correct_usage() for usage."));
 	PG_RETURN_POINTER(NULL);
 }
 

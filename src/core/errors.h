@@ -30,6 +30,15 @@
 	X(EVENT_NOT_FOUND, '1', '0', '5', "NOT_FOUND", 404, "The usage event does not exist")          \
 	X(TAX_RATE_NOT_FOUND, '1', '0', '6', "NOT_FOUND", 404,                                         \
 	  "The tax code has no rate in force at the tax point")                                        \
+	X(WALLET_NOT_FOUND, '1', '0', '7', "NOT_FOUND", 404,                                           \
+	  "The customer has no wallet in the currency")                                                \
+	X(HOLD_NOT_FOUND, '1', '0', '8', "NOT_FOUND", 404, "The hold does not exist")                  \
+	X(ORDER_NOT_FOUND, '1', '0', '9', "NOT_FOUND", 404, "The order does not exist")                \
+	X(PAYMENT_NOT_FOUND, '1', '1', '0', "NOT_FOUND", 404, "The payment does not exist")            \
+	X(REFUND_NOT_FOUND, '1', '1', '1', "NOT_FOUND", 404, "The refund does not exist")              \
+	X(CREDIT_NOT_FOUND, '1', '1', '2', "NOT_FOUND", 404, "The credit does not exist")              \
+	X(PAYMENT_METHOD_NOT_FOUND, '1', '1', '3', "NOT_FOUND", 404,                                   \
+	  "The payment method does not exist, or is not the customer's")                               \
 	X(PERIOD_NOT_CLOSED, '2', '0', '1', "PERIOD_NOT_CLOSED", 409,                                  \
 	  "The period is still open in the customer's zone")                                           \
 	X(ILLEGAL_STATE, '2', '0', '2', "ILLEGAL_STATE", 409,                                          \
@@ -48,6 +57,16 @@
 	  "Rows of the table are not changed or not deleted: a correction is a new row")               \
 	X(DROP_REFUSED, '2', '0', '9', "ILLEGAL_STATE", 409,                                           \
 	  "The extension holds data and is not dropped")                                               \
+	X(INSUFFICIENT_BALANCE, '2', '1', '0', "INSUFFICIENT_BALANCE", 422,                            \
+	  "The available balance of the wallet is less than the amount")                               \
+	X(CONCURRENT_MODIFICATION, '2', '1', '1', "CONCURRENT_MODIFICATION", 409,                      \
+	  "The object has another version than the caller expected")                                   \
+	X(REFUND_ALREADY_REQUESTED, '2', '1', '2', "REFUND_ALREADY_REQUESTED", 409,                    \
+	  "All of the payment is refunded or being refunded")                                          \
+	X(REFUND_EXCEEDS_PAYMENT, '2', '1', '3', "REFUND_EXCEEDS_PAYMENT", 422,                        \
+	  "The refund is more than what is left of the payment")                                       \
+	X(CREDIT_NOTE_EXCEEDS_INVOICE, '2', '1', '4', "CREDIT_NOTE_EXCEEDS_INVOICE", 422,              \
+	  "The credit note is more than what is left of the invoice or its line")                      \
 	X(LIMIT_EXCEEDED, '3', '0', '1', "BAD_REQUEST", 400, "A documented limit is exceeded")         \
 	X(FORBIDDEN, '4', '0', '1', "FORBIDDEN", 403, "The caller may not act for this customer")
 

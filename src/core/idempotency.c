@@ -35,3 +35,11 @@ key_meet(Stmt *lock, StmtArgs *args, const char *key)
 	PG_END_TRY();
 	return rows;
 }
+
+void
+key_require_same(const char *key, bool same)
+{
+	if (!same)
+		billing_error(INCOMPATIBLE_PARAMS,
+					  errmsg("idempotency key \"%s\" was used with other parameters", key));
+}

@@ -10,4 +10,7 @@
 /* Runs the statement that locks the entity of a keyed call; `key` NULL: an unkeyed one. */
 extern Rows key_meet(Stmt *lock, StmtArgs *args, const char *key);
 
+/* Raises INCOMPATIBLE_PARAMS unless the call that used the key before was the same. */
+extern void key_require_same(const char *key, bool same);
+
 #endif

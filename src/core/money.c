@@ -152,6 +152,25 @@ money_percentage(Money net, const Decimal *percentage)
 	return money_round(&share, net.currency);
 }
 
+/*
+ * `whole` x part / of, HALF_UP: what of `whole` has gone when `part` of `of` has. The steps of a
+ * split that is computed to date sum to the whole. `of` is not 0.
+ */
+Money
+money_portion(Money whole, Money part, Money of)
+{
+	Decimal share = decimal_from_int64(whole.minor, 0);
+	Decimal numerator = decimal_from_int64(part.minor, 0);
+	Decimal denominator = decimal_from_int64(of.minor, 0);
+	int64 minor;
+
+	share = decimal_multiply(&share, &numerator);
+	share = decimal_divide(&share, &denominator, 0);
+	if (!decimal_to_int64(&share, &minor))
+		billing_error(AMOUNT_OVERFLOW, errmsg("amount is out of range"));
+	return money_from_minor(minor, whole.currency);
+}
+
 /* Order of the losses: the largest remainder first, ties to the lower index. */
 static int
 loss_compare(const void *a, const void *b)

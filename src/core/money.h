@@ -30,6 +30,7 @@ extern int money_compare(Money a, Money b);
 extern bool money_is_zero(Money money);
 extern bool money_is_negative(Money money);
 extern Money money_percentage(Money net, const Decimal *percentage);
+extern Money money_portion(Money whole, Money part, Money of);
 extern void money_allocate(Money total, const int64 *weights, int count, Money *parts);
 
 #endif

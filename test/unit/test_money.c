@@ -323,6 +323,31 @@ every_part_is_within_one_unit_of_its_share(void)
 	}
 }
 
+/* 110 = 100 + 10 refunded 37, 37, 36: tax 3, 4, 3. */
+static void
+portions_to_date_sum_to_the_whole(void)
+{
+	const Currency *krw = currency_find("KRW");
+	Money tax = money_from_minor(10, krw);
+	Money total = money_from_minor(110, krw);
+
+	CHECK(money_portion(tax, money_from_minor(37, krw), total).minor == 3);
+	CHECK(money_portion(tax, money_from_minor(74, krw), total).minor == 7);
+	CHECK(money_portion(tax, total, total).minor == 10);
+	for (int i = 0; i < 10000; i++)
+	{
+		int64 of = 1 + (int64) harness_random_below(1000000000);
+		int64 whole = (int64) harness_random_below(1000000000);
+		int64 part = (int64) harness_random_below((uint64) of + 1);
+		int64 portion = money_portion(money_from_minor(whole, krw), money_from_minor(part, krw),
+									  money_from_minor(of, krw))
+							.minor;
+		int128 twice = 2 * ((int128) whole * part - (int128) portion * of);
+
+		CHECK(twice >= -(int128) of && twice < of);
+	}
+}
+
 static const UnitTest tests[] = {
 	{"rounding agrees with the oracle", rounding_agrees_with_the_oracle},
 	{"percentages agree with the oracle", percentages_agree_with_the_oracle},
@@ -340,6 +365,7 @@ static const UnitTest tests[] = {
 	{"a percentage of many digits counts in full", a_percentage_of_many_digits_counts_in_full},
 	{"an allocation has no rest", an_allocation_has_no_rest},
 	{"an allocation states its preconditions", an_allocation_states_its_preconditions},
+	{"portions to date sum to the whole", portions_to_date_sum_to_the_whole},
 	{"every part is within one unit of its share", every_part_is_within_one_unit_of_its_share},
 };
 

@@ -12,6 +12,13 @@
 #define ACCOUNT_REVENUE "revenue"
 #define ACCOUNT_TAX_PAYABLE "tax_payable"
 #define ACCOUNT_GATEWAY_CLEARING "gateway_clearing"
+#define ACCOUNT_FUNDING_CLEARING "funding_clearing"
+#define ACCOUNT_REFUND_CLEARING "refund_clearing"
+#define ACCOUNT_BANK "bank"
+#define ACCOUNT_WALLET "wallet"
+#define ACCOUNT_CREDIT "credit"
+#define ACCOUNT_PROMOTION "promotion"
+#define ACCOUNT_BREAKAGE_REVENUE "breakage_revenue"
 
 typedef struct LedgerTransfer
 {

@@ -99,10 +99,7 @@ payment_replay(const Payment *payment, Datum *result)
 	rows = stmt_run(&find_by_key, &args);
 	if (!row_next(&rows))
 		return false;
-	if (!row_bool(&rows, "same"))
-		billing_error(INCOMPATIBLE_PARAMS,
-					  errmsg("idempotency key \"%s\" was used with other parameters",
-							 payment->idempotency_key));
+	key_require_same(payment->idempotency_key, row_bool(&rows, "same"));
 	*result = row_composite(&rows, "payment");
 	return true;
 }

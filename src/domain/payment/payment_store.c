@@ -25,16 +25,16 @@
 static Stmt insert_payments = {
 	.name = "insert_payments",
 	.sql =
-		"INSERT INTO billing.payments (customer_id, payment_id, target_type, target_id, amount, currency,"
+		"INSERT INTO billing.payments (operation, customer_id, payment_id, target_type, target_id, amount, currency,"
 		" method, provider, provider_key, provider_reference, status, failure_code, failure_message,"
 		" idempotency_key, fingerprint, metadata, created_at, completed_at)"
-		" SELECT p.customer_id, p.payment_id, p.target_type, p.target_id, p.amount, p.currency, p.method,"
+		" SELECT 'pay_invoice', p.customer_id, p.payment_id, p.target_type, p.target_id, p.amount, p.currency, p.method,"
 		" $14, p.payment_id::text, p.provider_reference, p.status, p.failure_code, p.failure_message,"
 		" p.idempotency_key, p.fingerprint, p.metadata::jsonb, $15, $15"
 		" FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $16)"
 		" p(customer_id, payment_id, target_type, target_id, amount, currency, method,"
 		" provider_reference, status, failure_code, failure_message, idempotency_key, fingerprint, metadata)"
-		" ON CONFLICT (customer_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING",
+		" ON CONFLICT (customer_id, operation, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING",
 	.expect = SPI_OK_INSERT,
 	.nargs = 16,
 	.argtypes = {TEXTARRAYOID, UUIDARRAYOID, TEXTARRAYOID, UUIDARRAYOID, NUMERICARRAYOID,
