@@ -30,6 +30,7 @@ typedef struct Order
 
 extern const char *order_status_name(OrderStatus status);
 extern OrderStatus order_status_of(const char *name);
+extern bool order_may_become(OrderStatus from, OrderStatus to);
 
 /* Raises ILLEGAL_STATE, naming both states, unless the transition is allowed. */
 extern void order_require_transition(OrderStatus from, OrderStatus to);
@@ -39,6 +40,12 @@ extern char *order_require_customer(Datum order_id);
 
 /* Locks an order; callers of one idempotency key (NULL: none) meet here. Needs spi_begin(). */
 extern Order order_lock(const char *customer_id, Datum order_id, const char *key);
+
+/*
+ * Writes a locked order anew as it is, so that a caller whose snapshot is older cannot lock it: for a
+ * payment of it that is not decided, which that caller does not see.
+ */
+extern void order_touch(const Order *order);
 
 /* Turns a locked CREATED order PAID, with its event. */
 extern void order_mark_paid(const Order *order, Datum payment_id);
