@@ -17,7 +17,8 @@ typedef struct CreditGrant
 	const char *type;
 	Money amount; /* above 0 */
 	TimestampTz valid_from;
-	TimestampTz valid_until; /* 0: it never expires */
+	bool expires;            /* false: valid_until is not looked at */
+	TimestampTz valid_until; /* after valid_from */
 	const char *reason;
 	const char *metadata;
 	const char *idempotency_key;
@@ -38,7 +39,10 @@ typedef struct CreditDemand
 {
 	const char *customer_id;
 	Datum invoice_id;
+	const char *idempotency_key; /* of the caller, or NULL */
+	Datum fingerprint;           /* bytea, 0 without a key */
 	Money due;
+	Money at_most; /* of what is due */
 	Money applied; /* given by credits_reserve() */
 	List *uses;    /* likewise, of the module's own */
 } CreditDemand;
@@ -47,6 +51,6 @@ typedef struct CreditDemand
 extern void credits_reserve(CreditDemand *demands, int count);
 
 /* Writes what was reserved: credits, applications, postings, events, audit; not the invoices. */
-extern void credits_book(CreditDemand *demands, int count);
+extern void credits_book(const CreditDemand *demands, int count);
 
 #endif

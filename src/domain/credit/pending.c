@@ -5,14 +5,6 @@
 #include "domain/credit/credit.h"
 #include "fmgr.h"
 
-PG_FUNCTION_INFO_V1(billing_grant_credit);
-Datum
-billing_grant_credit(PG_FUNCTION_ARGS)
-{
-	Ensure(false, "not built");
-	PG_RETURN_NULL();
-}
-
 PG_FUNCTION_INFO_V1(billing_apply_credit);
 Datum
 billing_apply_credit(PG_FUNCTION_ARGS)
@@ -37,19 +29,13 @@ billing_expire_credits(PG_FUNCTION_ARGS)
 	PG_RETURN_NULL();
 }
 
-bool
-credit_grant(CreditGrant *grant)
-{
-	Ensure(false, "not built");
-	return false;
-}
 void
 credits_reserve(CreditDemand *demands, int count)
 {
 	Ensure(false, "not built");
 }
 void
-credits_book(CreditDemand *demands, int count)
+credits_book(const CreditDemand *demands, int count)
 {
 	Ensure(false, "not built");
 }
