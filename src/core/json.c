@@ -110,23 +110,26 @@ json_money(JsonWriter *json, Money money)
 	json_decimal(json, &value);
 }
 
-/* ISO 8601 in UTC, whatever the session's DateStyle and TimeZone are. */
-void
-json_timestamp(JsonWriter *json, TimestampTz value)
+/* ISO 8601 in UTC, whatever the session's DateStyle and TimeZone are; NULL unless it is finite. */
+char *
+json_time_text(TimestampTz value)
 {
 	struct pg_tm tm;
 	fsec_t fsec;
-	char buffer[MAXDATELEN + 1];
+	char *text = palloc(MAXDATELEN + 1);
 	int zone = 0; /* UTC */
 
 	if (TIMESTAMP_NOT_FINITE(value) || timestamp2tm(value, NULL, &tm, &fsec, NULL, NULL) != 0)
-	{
-		json_raw(json, NULL);
-		return;
-	}
+		return NULL;
 	tm.tm_isdst = 0;
-	EncodeDateTime(&tm, fsec, true, zone, NULL, USE_XSD_DATES, buffer);
-	json_string(json, buffer);
+	EncodeDateTime(&tm, fsec, true, zone, NULL, USE_XSD_DATES, text);
+	return text;
+}
+
+void
+json_timestamp(JsonWriter *json, TimestampTz value)
+{
+	json_string(json, json_time_text(value));
 }
 
 /* {"status": ...}: what the audit log says of an object before and after a change of state. */

@@ -26,6 +26,7 @@ extern void json_bool(JsonWriter *json, bool value);
 extern void json_int(JsonWriter *json, int64 value);
 extern void json_decimal(JsonWriter *json, const Decimal *value);
 extern void json_money(JsonWriter *json, Money money);
+extern char *json_time_text(TimestampTz value);
 extern void json_timestamp(JsonWriter *json, TimestampTz value);
 extern Datum json_to_jsonb(JsonWriter *json);
 extern Datum json_status(const char *status);

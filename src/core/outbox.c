@@ -24,7 +24,7 @@ static Stmt insert_events = {
 	.sql =
 		"INSERT INTO billing.outbox (slot, id, aggregatetype, aggregateid, type, customer_id, payload,"
 		" idempotency_key, bucket, era, trace_id, schema_version, created_at)"
-		" SELECT COALESCE((SELECT s.current_slot FROM billing.outbox_state s), 0::smallint),"
+		" SELECT " OUTBOX_CURRENT_SLOT ","
 		" e.id, e.aggregatetype, e.aggregateid, e.type, e.customer_id, e.payload,"
 		" e.idempotency_key, e.bucket, $9, $10, $11, $12"
 		" FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)"
@@ -67,4 +67,14 @@ outbox_append(const OutboxEvent *events, int count)
 	arg_datum(&args, Int16GetDatum(OUTBOX_SCHEMA_VERSION));
 	arg_datum(&args, TimestampTzGetDatum(clock_now()));
 	stmt_run(&insert_events, &args);
+}
+
+/* id, bucket, era and schema version of one event of a customer: OUTBOX_ARG_TYPES. */
+void
+arg_outbox(StmtArgs *args, const char *customer_id)
+{
+	arg_datum(args, id_new());
+	arg_datum(args, Int16GetDatum(window_bucket(customer_id)));
+	arg_datum(args, Int32GetDatum(window_era()));
+	arg_datum(args, Int16GetDatum(OUTBOX_SCHEMA_VERSION));
 }

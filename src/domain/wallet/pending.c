@@ -5,30 +5,6 @@
 #include "domain/wallet/wallet.h"
 #include "fmgr.h"
 
-PG_FUNCTION_INFO_V1(billing_open_wallet);
-Datum
-billing_open_wallet(PG_FUNCTION_ARGS)
-{
-	Ensure(false, "not built");
-	PG_RETURN_NULL();
-}
-
-PG_FUNCTION_INFO_V1(billing_top_up_wallet);
-Datum
-billing_top_up_wallet(PG_FUNCTION_ARGS)
-{
-	Ensure(false, "not built");
-	PG_RETURN_NULL();
-}
-
-PG_FUNCTION_INFO_V1(billing_charge_wallet);
-Datum
-billing_charge_wallet(PG_FUNCTION_ARGS)
-{
-	Ensure(false, "not built");
-	PG_RETURN_NULL();
-}
-
 PG_FUNCTION_INFO_V1(billing_hold_wallet);
 Datum
 billing_hold_wallet(PG_FUNCTION_ARGS)
@@ -59,21 +35,4 @@ billing_expire_holds(PG_FUNCTION_ARGS)
 {
 	Ensure(false, "not built");
 	PG_RETURN_NULL();
-}
-
-void
-wallet_withdraw(const WalletChange *change)
-{
-	Ensure(false, "not built");
-}
-void
-wallet_deposit(const WalletChange *change)
-{
-	Ensure(false, "not built");
-}
-Datum
-wallet_open(const char *customer_id, const Currency *currency)
-{
-	Ensure(false, "not built");
-	return 0;
 }
