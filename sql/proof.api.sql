@@ -2,6 +2,7 @@
 --
 -- A check answers how many rows break its invariant, and up to five of them by table and key. Each reads one
 -- snapshot, writes nothing and takes no lock but ACCESS SHARE, so it runs in production and on a standby.
+-- Those of what moves money are in money_proof.api.sql.
 -- A damaged value must be told, never raised: nothing stored is cast to a narrower type here.
 
 CREATE FUNCTION billing.verify_trial_balance(since timestamptz)
@@ -151,88 +152,21 @@ $$;
 COMMENT ON FUNCTION billing.verify_invoice_totals(timestamptz) IS
 'Invariant: an invoice has lines numbered 1 to n; its net and tax are the sums of its lines, per tax code too; its tax is the sum of invoice_taxes (0 when it has none); total = net + tax. since: by issued_at.';
 
-CREATE FUNCTION billing.verify_invoice_postings(since timestamptz)
-	RETURNS TABLE (violations bigint, detail jsonb)
-	LANGUAGE sql STABLE AS $$
-	WITH issued AS (
-		SELECT h.customer_id, h.invoice_id, h.currency, h.issued_at, h.cancelled_at, h.status = 'CANCELLED' AS cancelled,
-			'revenue' AS account, '' AS tax_code, h.net AS amount
-		FROM billing.invoice_headers h
-		WHERE h.status <> 'DRAFT'
-		UNION ALL
-		SELECT h.customer_id, h.invoice_id, h.currency, h.issued_at, h.cancelled_at, h.status = 'CANCELLED',
-			'tax_payable', t.tax_code, t.tax
-		FROM billing.invoice_headers h
-		JOIN billing.invoice_taxes t ON t.customer_id = h.customer_id AND t.invoice_id = h.invoice_id
-		WHERE h.status <> 'DRAFT'
-	),
-	expected AS (
-		SELECT i.customer_id, i.invoice_id::text AS reference_id, 'INVOICE_ISSUED' AS kind,
-			'receivable' AS debit_account, i.account AS credit_account, i.tax_code, i.currency, i.amount, i.issued_at AS at
-		FROM issued i WHERE i.amount <> 0
-		UNION ALL
-		SELECT i.customer_id, i.invoice_id::text, 'INVOICE_CANCELLED', i.account, 'receivable', i.tax_code, i.currency,
-			i.amount, i.cancelled_at
-		FROM issued i WHERE i.cancelled AND i.amount <> 0
-	),
-	posted AS (
-		SELECT t.customer_id, t.reference_id, t.kind, t.debit_account, t.credit_account,
-			COALESCE(t.tax_code, '') AS tax_code, t.currency, pg_catalog.sum(t.amount) AS amount,
-			pg_catalog.count(*) AS transfers, pg_catalog.max(t.posted_at) AS at
-		FROM billing.ledger_transfers t
-		WHERE t.reference_type = 'INVOICE' AND t.kind IN ('INVOICE_ISSUED', 'INVOICE_CANCELLED')
-		GROUP BY 1, 2, 3, 4, 5, 6, 7
-	),
-	bad AS (
-		SELECT pg_catalog.jsonb_build_object('table', 'ledger_transfers', 'customer_id', b.customer_id,
-			'reference_id', b.reference_id, 'kind', b.kind, 'debit_account', b.debit_account,
-			'credit_account', b.credit_account, 'tax_code', b.tax_code, 'currency', b.currency,
-			'problem', CASE WHEN b.posted IS NULL THEN 'not posted'
-				WHEN b.invoiced IS NULL THEN 'posted, but not on the invoice'
-				WHEN b.posted <> b.invoiced THEN 'amount is not that of the invoice'
-				ELSE 'posted more than once' END) AS violation
-		FROM (
-			SELECT customer_id, reference_id, kind, debit_account, credit_account, tax_code, currency,
-				p.amount AS posted, e.amount AS invoiced, p.transfers
-			FROM expected e
-			FULL JOIN posted p
-				USING (customer_id, reference_id, kind, debit_account, credit_account, tax_code, currency)
-			WHERE since IS NULL OR e.at >= since OR p.at >= since
-		) b
-		WHERE b.posted IS DISTINCT FROM b.invoiced OR b.transfers <> 1
-	)
-	SELECT pg_catalog.count(*), pg_catalog.jsonb_agg(b.violation) FILTER (WHERE b.n <= 5)
-	FROM (SELECT v.violation, pg_catalog.row_number() OVER () AS n FROM bad v) b
-$$;
-COMMENT ON FUNCTION billing.verify_invoice_postings(timestamptz) IS
-'Invariant: an issued invoice has one transfer of its net from receivable to revenue and one of its tax per tax code to tax_payable (none of 0); a CANCELLED one has the exact reversals; nobody else has any. since: by issued_at, cancelled_at and posted_at.';
-
 CREATE FUNCTION billing.verify_invoice_payments(since timestamptz)
 	RETURNS TABLE (violations bigint, detail jsonb)
 	LANGUAGE sql STABLE AS $$
-	WITH payment AS (
-		SELECT p.customer_id, p.payment_id, p.target_id, p.amount, p.currency, p.status, p.created_at
-		FROM billing.payments p
-		WHERE p.target_type = 'INVOICE'
-	),
-	capture AS (
-		SELECT t.customer_id, t.reference_id, pg_catalog.count(*) AS transfers, pg_catalog.sum(t.amount) AS amount,
-			pg_catalog.min(t.currency) AS currency,
-			pg_catalog.bool_and(t.debit_account = 'gateway_clearing' AND t.credit_account = 'receivable') AS accounts,
-			pg_catalog.max(t.posted_at) AS at
-		FROM billing.ledger_transfers t
-		WHERE t.reference_type = 'PAYMENT' AND t.kind = 'PAYMENT_CAPTURED'
-		GROUP BY t.customer_id, t.reference_id
-	),
-	attempt AS (
-		SELECT a.customer_id, a.payment_id, pg_catalog.count(*) FILTER (WHERE a.status = 'APPROVED') AS approved
-		FROM billing.payment_attempts a
-		GROUP BY a.customer_id, a.payment_id
+	WITH refund AS (
+		SELECT r.customer_id, r.payment_id, pg_catalog.sum(r.amount) AS amount
+		FROM billing.refunds r
+		WHERE r.status = 'COMPLETED'
+		GROUP BY r.customer_id, r.payment_id
 	),
 	paid AS (
-		SELECT p.customer_id, p.target_id, pg_catalog.sum(p.amount) FILTER (WHERE p.status = 'APPROVED') AS amount,
-			pg_catalog.min(p.currency) AS lowest, pg_catalog.max(p.currency) AS highest
-		FROM payment p
+		SELECT p.customer_id, p.target_id, pg_catalog.sum(p.amount - p.excess - COALESCE(r.amount, 0)) AS amount,
+			pg_catalog.max(p.completed_at) AS at
+		FROM billing.payments p
+		LEFT JOIN refund r ON r.customer_id = p.customer_id AND r.payment_id = p.payment_id
+		WHERE p.target_type = 'INVOICE' AND p.status = 'APPROVED'
 		GROUP BY p.customer_id, p.target_id
 	),
 	bad AS (
@@ -240,48 +174,23 @@ CREATE FUNCTION billing.verify_invoice_payments(since timestamptz)
 			'invoice_id', b.invoice_id, 'number', b.number, 'problem', b.problem) AS violation
 		FROM (
 			SELECT h.customer_id, h.invoice_id, h.number,
-				CASE WHEN h.amount_paid <> COALESCE(p.amount, 0) THEN 'amount_paid is not the sum of its payments'
-					WHEN p.lowest <> h.currency OR p.highest <> h.currency THEN 'paid in another currency'
+				CASE WHEN h.amount_paid <> COALESCE(p.amount, 0)
+						THEN 'amount_paid is not the sum of its payments less their refunds'
 					WHEN h.status IN ('DRAFT', 'CANCELLED') THEN NULL
 					WHEN h.status = 'PAID' AND h.amount_due <> 0 THEN 'PAID, but something is due'
 					WHEN h.status <> 'PAID' AND h.amount_due = 0 THEN 'nothing is due, but not PAID'
 					WHEN (h.status = 'PAID') <> (h.paid_at IS NOT NULL) THEN 'status and paid_at disagree' END AS problem
 			FROM billing.invoice_headers h
 			LEFT JOIN paid p ON p.customer_id = h.customer_id AND p.target_id = h.invoice_id
-			WHERE since IS NULL OR h.issued_at >= since OR h.paid_at >= since
+			WHERE since IS NULL OR h.issued_at >= since OR h.paid_at >= since OR p.at >= since
 		) b
 		WHERE b.problem IS NOT NULL
-		UNION ALL
-		SELECT pg_catalog.jsonb_build_object('table', 'payments', 'customer_id', b.customer_id,
-			'payment_id', b.payment_id, 'problem', b.problem)
-		FROM (
-			SELECT p.customer_id, p.payment_id,
-				CASE WHEN p.status = 'APPROVED' AND c.transfers IS NULL THEN 'captured, but not posted'
-					WHEN p.status <> 'APPROVED' AND c.transfers IS NOT NULL THEN 'posted, but not captured'
-					WHEN c.transfers <> 1 THEN 'posted more than once'
-					WHEN c.amount <> p.amount OR c.currency <> p.currency THEN 'posted with another amount'
-					WHEN NOT c.accounts THEN 'posted to another account'
-					WHEN COALESCE(a.approved, 0) <> CASE p.status WHEN 'APPROVED' THEN 1 ELSE 0 END
-						THEN 'its attempts do not agree with it' END AS problem
-			FROM payment p
-			LEFT JOIN capture c ON c.customer_id = p.customer_id AND c.reference_id = p.payment_id::text
-			LEFT JOIN attempt a ON a.customer_id = p.customer_id AND a.payment_id = p.payment_id
-			WHERE since IS NULL OR p.created_at >= since
-		) b
-		WHERE b.problem IS NOT NULL
-		UNION ALL
-		SELECT pg_catalog.jsonb_build_object('table', 'ledger_transfers', 'customer_id', c.customer_id,
-			'reference_id', c.reference_id, 'problem', 'captured for a payment that does not exist')
-		FROM capture c
-		WHERE (since IS NULL OR c.at >= since)
-		AND NOT EXISTS (SELECT FROM billing.payments p
-			WHERE p.customer_id = c.customer_id AND p.payment_id::text = c.reference_id)
 	)
 	SELECT pg_catalog.count(*), pg_catalog.jsonb_agg(b.violation) FILTER (WHERE b.n <= 5)
 	FROM (SELECT v.violation, pg_catalog.row_number() OVER () AS n FROM bad v) b
 $$;
 COMMENT ON FUNCTION billing.verify_invoice_payments(timestamptz) IS
-'Invariant: amount_paid is the sum of the APPROVED payments of the invoice; of an APPROVED payment exactly one transfer from gateway_clearing to receivable is posted and one attempt is APPROVED, of any other none; a live invoice is PAID if and only if nothing is due. since: by issued_at, paid_at, created_at and posted_at.';
+'Invariant: amount_paid is what the APPROVED payments of the invoice captured, without their excess, less their COMPLETED refunds; a live invoice is PAID if and only if nothing is due. since: by issued_at, paid_at and completed_at.';
 
 CREATE FUNCTION billing.verify_document_numbers(since timestamptz)
 	RETURNS TABLE (violations bigint, detail jsonb)
@@ -319,26 +228,31 @@ CREATE FUNCTION billing.verify_document_numbers(since timestamptz)
 		FULL JOIN last l ON l.series = s.series
 		WHERE (s.year, s.last_number, s.last_issued_on) IS DISTINCT FROM (l.year, l.number, l.issued_on)
 		UNION ALL
-		SELECT pg_catalog.jsonb_build_object('table', b.holder, 'customer_id', b.customer_id, 'invoice_id', b.invoice_id,
+		SELECT pg_catalog.jsonb_build_object('table', b.holder, 'customer_id', b.customer_id, 'document_id', b.document_id,
 			'number', b.number, 'problem', b.problem)
 		FROM (
-			SELECT CASE WHEN h.invoice_id IS NULL THEN 'document_numbers' ELSE 'invoice_headers' END AS holder,
-				COALESCE(h.customer_id, n.customer_id) AS customer_id,
-				COALESCE(h.invoice_id, n.document_id) AS invoice_id, COALESCE(h.number, n.text) AS number,
-				CASE WHEN h.invoice_id IS NULL THEN 'the document of the number does not exist'
+			SELECT COALESCE(d.holder, 'document_numbers') AS holder, COALESCE(d.customer_id, n.customer_id) AS customer_id,
+				COALESCE(d.document_id, n.document_id) AS document_id, COALESCE(d.number, n.text) AS number,
+				CASE WHEN d.document_id IS NULL THEN 'the document of the number does not exist'
 					WHEN n.document_id IS NULL THEN 'the number is not registered'
-					WHEN h.number <> n.text THEN 'the number is not the registered one'
-					WHEN h.issued_on <> n.issued_on THEN 'issued_on is not the registered one' END AS problem
-			FROM (SELECT h.customer_id, h.invoice_id, h.number, h.issued_on, h.issued_at FROM billing.invoice_headers h
-				WHERE h.status <> 'DRAFT') h
+					WHEN d.number <> n.text THEN 'the number is not the registered one'
+					WHEN d.issued_on <> n.issued_on THEN 'issued_on is not the registered one' END AS problem
+			FROM (
+				SELECT 'INV' AS series, 'invoice_headers' AS holder, h.customer_id, h.invoice_id AS document_id, h.number,
+					h.issued_on, h.issued_at
+				FROM billing.invoice_headers h
+				WHERE h.status <> 'DRAFT'
+				UNION ALL
+				SELECT 'CN', 'credit_notes', c.customer_id, c.credit_note_id, c.number, c.issued_on, c.issued_at
+				FROM billing.credit_notes c
+			) d
 			FULL JOIN (
-				SELECT n.customer_id, n.document_id, n.issued_on,
+				SELECT n.series, n.customer_id, n.document_id, n.issued_on,
 					n.series || '-' || pg_catalog.lpad(n.year::text, 4, '0') || '-' || pg_catalog.lpad(n.number::text,
 						GREATEST(6, pg_catalog.length(n.number::text)), '0') AS text
 				FROM billing.document_numbers n
-				WHERE n.series = 'INV'
-			) n ON n.customer_id = h.customer_id AND n.document_id = h.invoice_id
-			WHERE since IS NULL OR h.issued_at >= since OR n.issued_on >= (since AT TIME ZONE 'UTC')::date - 1
+			) n ON n.series = d.series AND n.customer_id = d.customer_id AND n.document_id = d.document_id
+			WHERE since IS NULL OR d.issued_at >= since OR n.issued_on >= (since AT TIME ZONE 'UTC')::date - 1
 		) b
 		WHERE b.problem IS NOT NULL
 	)
@@ -346,7 +260,7 @@ CREATE FUNCTION billing.verify_document_numbers(since timestamptz)
 	FROM (SELECT v.violation, pg_catalog.row_number() OVER () AS n FROM bad v) b
 $$;
 COMMENT ON FUNCTION billing.verify_document_numbers(timestamptz) IS
-'Invariant: in each series and year the numbers are 1 to n, and no issue date is before that of a lower number; the counter of the series stands at its last number; every number of series INV has its invoice and every invoice its number (INV-YYYY-NNNNNN) and issue date. since: by issue date.';
+'Invariant: in each series and year the numbers are 1 to n, and no issue date is before that of a lower number; the counter of the series stands at its last number; every number of series INV has its invoice, every one of series CN its credit note, and each of these its number (INV-YYYY-NNNNNN, CN-YYYY-NNNNNN) and issue date. since: by issue date.';
 
 CREATE FUNCTION billing.verify_live_invoices(since timestamptz)
 	RETURNS TABLE (violations bigint, detail jsonb)
@@ -520,21 +434,85 @@ CREATE FUNCTION billing.verify_outbox_entities(since timestamptz)
 		LEFT JOIN (
 			SELECT 'Invoice' AS aggregatetype, h.customer_id, h.invoice_id::text AS aggregateid FROM billing.invoice_headers h
 			UNION ALL
+			SELECT 'CreditNote', n.customer_id, n.credit_note_id::text FROM billing.credit_notes n
+			UNION ALL
 			SELECT 'Payment', p.customer_id, p.payment_id::text FROM billing.payments p
+			UNION ALL
+			SELECT 'Refund', r.customer_id, r.refund_id::text FROM billing.refunds r
+			UNION ALL
+			SELECT 'Order', d.customer_id, d.order_id::text FROM billing.orders d
+			UNION ALL
+			SELECT 'Credit', c.customer_id, c.credit_id::text FROM billing.credits c
+			UNION ALL
+			SELECT 'Wallet', w.customer_id, w.wallet_id::text FROM billing.wallets w
 		) e ON e.aggregatetype = o.aggregatetype AND e.aggregateid = o.aggregateid AND e.customer_id = o.customer_id
 		WHERE (since IS NULL OR o.created_at >= since)
-		AND o.aggregatetype IN ('Invoice', 'Payment') AND e.aggregateid IS NULL
+		AND e.aggregateid IS NULL
 	)
 	SELECT pg_catalog.count(*), pg_catalog.jsonb_agg(b.violation) FILTER (WHERE b.n <= 5)
 	FROM (SELECT v.violation, pg_catalog.row_number() OVER () AS n FROM bad v) b
 $$;
 COMMENT ON FUNCTION billing.verify_outbox_entities(timestamptz) IS
-'Invariant: an event is never told of what was not stored. Each Invoice and Payment event in the outbox has its entity, of the same customer. since: by created_at.';
+'Invariant: an event is never told of what was not stored. Each event in the outbox has its entity: the invoice, credit note, payment, refund, order, credit or wallet, of the same customer. since: by created_at.';
 
 CREATE FUNCTION billing.verify_references(since timestamptz)
 	RETURNS TABLE (violations bigint, detail jsonb)
 	LANGUAGE sql STABLE AS $$
-	WITH bad AS (
+	WITH entity AS (
+		SELECT 'invoice' AS kind, h.customer_id, h.invoice_id AS id FROM billing.invoice_headers h
+		UNION ALL SELECT 'credit note', n.customer_id, n.credit_note_id FROM billing.credit_notes n
+		UNION ALL SELECT 'payment', p.customer_id, p.payment_id FROM billing.payments p
+		UNION ALL SELECT 'payment method', m.customer_id, m.payment_method_id FROM billing.payment_methods m
+		UNION ALL SELECT 'order', o.customer_id, o.order_id FROM billing.orders o
+		UNION ALL SELECT 'wallet', w.customer_id, w.wallet_id FROM billing.wallets w
+		UNION ALL SELECT 'credit', c.customer_id, c.credit_id FROM billing.credits c
+		UNION ALL SELECT 'credit application', a.customer_id, a.application_id FROM billing.credit_applications a
+	),
+	reference AS (
+		SELECT 'invoice_lines' AS holder, l.customer_id, l.invoice_id AS key, 'invoice' AS kind, l.invoice_id AS id
+		FROM billing.invoice_lines l
+		UNION ALL
+		SELECT 'invoice_taxes', t.customer_id, t.invoice_id, 'invoice', t.invoice_id FROM billing.invoice_taxes t
+		UNION ALL
+		SELECT 'invoice_headers', h.customer_id, h.invoice_id, 'invoice', h.replaces_invoice_id FROM billing.invoice_headers h
+		WHERE h.replaces_invoice_id IS NOT NULL AND (since IS NULL OR h.issued_at >= since)
+		UNION ALL
+		SELECT 'payments', p.customer_id, p.payment_id, v.kind, v.id FROM billing.payments p
+		CROSS JOIN LATERAL (VALUES
+			(CASE p.target_type WHEN 'INVOICE' THEN 'invoice' WHEN 'ORDER' THEN 'order' ELSE 'wallet' END, p.target_id),
+			('payment method', p.payment_method_id), ('credit', p.credit_id)) v(kind, id)
+		WHERE v.id IS NOT NULL AND (since IS NULL OR p.created_at >= since)
+		UNION ALL
+		SELECT 'payment_attempts', a.customer_id, a.payment_id, 'payment', a.payment_id FROM billing.payment_attempts a
+		WHERE since IS NULL OR a.sent_at >= since
+		UNION ALL
+		SELECT 'orders', o.customer_id, o.order_id, 'payment', o.payment_id FROM billing.orders o
+		WHERE o.payment_id IS NOT NULL AND (since IS NULL OR o.updated_at >= since)
+		UNION ALL
+		SELECT 'order_items', i.customer_id, i.order_id, 'order', i.order_id FROM billing.order_items i
+		UNION ALL
+		SELECT 'refunds', r.customer_id, r.refund_id, v.kind, v.id FROM billing.refunds r
+		CROSS JOIN LATERAL (VALUES ('payment', r.payment_id), ('credit note', r.credit_note_id), ('credit', r.credit_id))
+			v(kind, id)
+		WHERE v.id IS NOT NULL AND (since IS NULL OR r.requested_at >= since)
+		UNION ALL
+		SELECT 'credit_notes', n.customer_id, n.credit_note_id, 'invoice', n.invoice_id FROM billing.credit_notes n
+		WHERE since IS NULL OR n.issued_at >= since
+		UNION ALL
+		SELECT 'credit_note_lines', l.customer_id, l.credit_note_id, 'credit note', l.credit_note_id
+		FROM billing.credit_note_lines l
+		UNION ALL
+		SELECT 'wallet_holds', h.customer_id, h.hold_id, 'wallet', h.wallet_id FROM billing.wallet_holds h
+		WHERE since IS NULL OR h.created_at >= since
+		UNION ALL
+		SELECT 'credit_applications', a.customer_id, a.application_id, 'invoice', a.invoice_id
+		FROM billing.credit_applications a
+		WHERE since IS NULL OR a.applied_at >= since
+		UNION ALL
+		SELECT 'credit_uses', u.customer_id, u.application_id, v.kind, v.id FROM billing.credit_uses u
+		CROSS JOIN LATERAL (VALUES ('credit application', u.application_id), ('credit', u.credit_id)) v(kind, id)
+	),
+	bad AS (
 		SELECT pg_catalog.jsonb_build_object('table', r.holder, 'customer_id', r.customer_id, 'key', r.key,
 			'problem', 'its customer does not exist') AS violation
 		FROM (
@@ -549,8 +527,23 @@ CREATE FUNCTION billing.verify_references(since timestamptz)
 			SELECT 'ledger_transfers', t.customer_id, t.transfer_id::text FROM billing.ledger_transfers t
 			WHERE since IS NULL OR t.posted_at >= since
 			UNION ALL
+			SELECT 'invoice_headers', h.customer_id, h.invoice_id::text FROM billing.invoice_headers h
+			WHERE since IS NULL OR h.issued_at >= since
+			UNION ALL
 			SELECT 'payments', p.customer_id, p.payment_id::text FROM billing.payments p
 			WHERE since IS NULL OR p.created_at >= since
+			UNION ALL
+			SELECT 'payment_methods', m.customer_id, m.payment_method_id::text FROM billing.payment_methods m
+			WHERE since IS NULL OR m.created_at >= since
+			UNION ALL
+			SELECT 'orders', o.customer_id, o.order_id::text FROM billing.orders o WHERE since IS NULL OR o.created_at >= since
+			UNION ALL
+			SELECT 'wallets', w.customer_id, w.wallet_id::text FROM billing.wallets w WHERE since IS NULL OR w.created_at >= since
+			UNION ALL
+			SELECT 'credits', c.customer_id, c.credit_id::text FROM billing.credits c WHERE since IS NULL OR c.created_at >= since
+			UNION ALL
+			SELECT 'document_numbers', n.customer_id, n.document_id::text FROM billing.document_numbers n
+			WHERE since IS NULL OR n.issued_on >= (since AT TIME ZONE 'UTC')::date - 1
 			UNION ALL
 			SELECT 'settlement_runs', s.customer_id, s.period FROM billing.settlement_runs s
 			WHERE since IS NULL OR s.created_at >= since
@@ -569,29 +562,10 @@ CREATE FUNCTION billing.verify_references(since timestamptz)
 		WHERE (since IS NULL OR e.received_at >= since)
 		AND NOT EXISTS (SELECT FROM billing.meter_definitions m WHERE m.resource_type = e.resource_type)
 		UNION ALL
-		SELECT pg_catalog.jsonb_build_object('table', 'payments', 'customer_id', p.customer_id, 'key', p.payment_id,
-			'problem', 'its invoice does not exist')
-		FROM billing.payments p
-		WHERE p.target_type = 'INVOICE' AND (since IS NULL OR p.created_at >= since)
-		AND NOT EXISTS (SELECT FROM billing.invoice_headers h
-			WHERE h.customer_id = p.customer_id AND h.invoice_id = p.target_id)
-		UNION ALL
-		SELECT pg_catalog.jsonb_build_object('table', 'payment_attempts', 'customer_id', a.customer_id, 'key', a.payment_id,
-			'problem', 'its payment does not exist')
-		FROM billing.payment_attempts a
-		WHERE (since IS NULL OR a.sent_at >= since)
-		AND NOT EXISTS (SELECT FROM billing.payments p
-			WHERE p.customer_id = a.customer_id AND p.payment_id = a.payment_id)
-		UNION ALL
-		SELECT pg_catalog.jsonb_build_object('table', r.holder, 'customer_id', r.customer_id, 'key', r.invoice_id,
-			'problem', 'its invoice does not exist')
-		FROM (
-			SELECT 'invoice_lines' AS holder, l.customer_id, l.invoice_id FROM billing.invoice_lines l
-			UNION ALL
-			SELECT 'invoice_taxes', t.customer_id, t.invoice_id FROM billing.invoice_taxes t
-		) r
-		WHERE NOT EXISTS (SELECT FROM billing.invoice_headers h
-			WHERE h.customer_id = r.customer_id AND h.invoice_id = r.invoice_id)
+		SELECT pg_catalog.jsonb_build_object('table', r.holder, 'customer_id', r.customer_id, 'key', r.key,
+			'problem', 'its ' || r.kind || ' does not exist')
+		FROM reference r
+		WHERE NOT EXISTS (SELECT FROM entity e WHERE e.kind = r.kind AND e.customer_id = r.customer_id AND e.id = r.id)
 		UNION ALL
 		SELECT pg_catalog.jsonb_build_object('table', r.holder, 'customer_id', r.customer_id, 'key', r.invoice_id,
 			'problem', 'its pricing snapshot does not exist')
@@ -608,7 +582,7 @@ CREATE FUNCTION billing.verify_references(since timestamptz)
 	FROM (SELECT v.violation, pg_catalog.row_number() OVER () AS n FROM bad v) b
 $$;
 COMMENT ON FUNCTION billing.verify_references(timestamptz) IS
-'Invariant: what tables without foreign keys refer to exists: customers, the meters of usage, the invoices of payments, lines and taxes, the payments of attempts, the pricing snapshots of invoices and lines. Of a snapshot only its presence is checked: its hash is of the JSON text as written, which jsonb does not keep, and its content by row_digests. since: by the time of writing; lines and taxes, which have none, are all read.';
+'Invariant: what tables without foreign keys refer to exists: customers, the meters of usage, the pricing snapshots of invoices and lines, and the invoice, credit note, payment, payment method, order, wallet, credit and credit application that a row names, of the same customer. Of a snapshot only its presence is checked: its hash is of the JSON text as written, which jsonb does not keep, and its content by row_digests. since: by the time of writing; lines, items, taxes and uses, which have none, are all read.';
 
 CREATE FUNCTION billing.verify_windows(since timestamptz)
 	RETURNS TABLE (violations bigint, detail jsonb)
@@ -661,9 +635,16 @@ CREATE FUNCTION billing.verify(since timestamptz DEFAULT NULL)
 	CROSS JOIN LATERAL (
 		SELECT 'trial_balance' AS check_name, v.violations, v.detail FROM billing.verify_trial_balance(s.since) v
 		UNION ALL SELECT 'receivable', v.violations, v.detail FROM billing.verify_receivable(s.since) v
+		UNION ALL SELECT 'postings', v.violations, v.detail FROM billing.verify_postings(s.since) v
 		UNION ALL SELECT 'invoice_totals', v.violations, v.detail FROM billing.verify_invoice_totals(s.since) v
-		UNION ALL SELECT 'invoice_postings', v.violations, v.detail FROM billing.verify_invoice_postings(s.since) v
 		UNION ALL SELECT 'invoice_payments', v.violations, v.detail FROM billing.verify_invoice_payments(s.since) v
+		UNION ALL SELECT 'payments', v.violations, v.detail FROM billing.verify_payments(s.since) v
+		UNION ALL SELECT 'orders', v.violations, v.detail FROM billing.verify_orders(s.since) v
+		UNION ALL SELECT 'refunds', v.violations, v.detail FROM billing.verify_refunds(s.since) v
+		UNION ALL SELECT 'credit_notes', v.violations, v.detail FROM billing.verify_credit_notes(s.since) v
+		UNION ALL SELECT 'wallets', v.violations, v.detail FROM billing.verify_wallets(s.since) v
+		UNION ALL SELECT 'credits', v.violations, v.detail FROM billing.verify_credits(s.since) v
+		UNION ALL SELECT 'credit_applications', v.violations, v.detail FROM billing.verify_credit_applications(s.since) v
 		UNION ALL SELECT 'document_numbers', v.violations, v.detail FROM billing.verify_document_numbers(s.since) v
 		UNION ALL SELECT 'live_invoices', v.violations, v.detail FROM billing.verify_live_invoices(s.since) v
 		UNION ALL SELECT 'folded_usage', v.violations, v.detail FROM billing.verify_folded_usage(s.since) v
