@@ -95,20 +95,20 @@ SELECT results_eq(
 		FROM billing.ledger_transfers t WHERE t.customer_id = 'cancelled' ORDER BY t.position$$,
 	$$VALUES ('INVOICE_ISSUED', 'receivable', 'revenue', 25.25, NULL, '2026-06-02'::date),
 		('INVOICE_ISSUED', 'receivable', 'tax_payable', 2.53, 'VAT', '2026-06-02'),
-		('INVOICE_CANCELLED', 'revenue', 'receivable', 25.25, NULL, '2026-06-05'),
-		('INVOICE_CANCELLED', 'tax_payable', 'receivable', 2.53, 'VAT', '2026-06-05')$$,
-	'a cancelled invoice is reversed on its own day by transfers the other way round');
+		('CREDIT_NOTE_ISSUED', 'revenue', 'receivable', 25.25, NULL, '2026-06-05'),
+		('CREDIT_NOTE_ISSUED', 'tax_payable', 'receivable', 2.53, 'VAT', '2026-06-05')$$,
+	'a cancelled invoice is reversed on its own day by the transfers of its credit note');
 SELECT results_eq(
 	$$SELECT t.customer_id COLLATE "default", t.kind, count(DISTINCT t.journal_id) FROM billing.ledger_transfers t
 		WHERE t.kind <> 'PAYMENT_CAPTURED' GROUP BY 1, 2 ORDER BY 1, 2$$,
-	$$VALUES ('cancelled', 'INVOICE_CANCELLED', 1::bigint), ('cancelled', 'INVOICE_ISSUED', 1), ('owing', 'INVOICE_ISSUED', 1),
+	$$VALUES ('cancelled', 'CREDIT_NOTE_ISSUED', 1::bigint), ('cancelled', 'INVOICE_ISSUED', 1), ('owing', 'INVOICE_ISSUED', 1),
 		('paid', 'INVOICE_ISSUED', 1)$$,
 	'all transfers of one business event share a journal');
 SELECT is((SELECT count(DISTINCT t.journal_id) FROM billing.ledger_transfers t), 5::bigint,
 	'two business events never share a journal');
 SELECT is_empty(
 	$$SELECT t.transfer_id FROM billing.ledger_transfers t WHERE t.actor_type <> 'SYSTEM' OR t.actor_id <> 'closing'
-		OR t.posted_at <> CASE WHEN t.kind = 'INVOICE_CANCELLED' THEN '2026-06-05T00:00Z' ELSE '2026-06-02T00:00Z' END::timestamptz$$,
+		OR t.posted_at <> CASE WHEN t.kind = 'CREDIT_NOTE_ISSUED' THEN '2026-06-05T00:00Z' ELSE '2026-06-02T00:00Z' END::timestamptz$$,
 	'a transfer says who made it and when, by the clock of the house');
 
 -- ledger_entries

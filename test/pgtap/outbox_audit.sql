@@ -52,6 +52,7 @@ SELECT is(pg_temp.payload('sent', 'InvoiceOverdue'),
 DO $$ BEGIN PERFORM billing.cancel_invoice(id::uuid, 'wrong') FROM invoice WHERE customer_id = 'sent'; END $$;
 SELECT is(pg_temp.payload('sent', 'InvoiceCancelled'),
 	(SELECT jsonb_build_object('invoiceId', id, 'number', number, 'customerId', 'sent', 'reason', 'wrong', 'rebill', true,
+		'creditNoteId', (SELECT n.credit_note_id FROM billing.credit_notes n WHERE n.customer_id = 'sent'),
 		'occurredAt', '2026-06-12T00:00:00+00:00') FROM invoice WHERE customer_id = 'sent'), 'the payload of InvoiceCancelled');
 SELECT results_eq(
 	$$SELECT aggregatetype, aggregateid IN (SELECT id FROM invoice UNION SELECT id FROM payment), schema_version::int, trace_id, bucket = billing.bucket_of(customer_id), created_at, idempotency_key
@@ -78,7 +79,7 @@ SELECT is((SELECT string_agg(action, ' ' ORDER BY position) FROM billing.audit_l
 FROM (VALUES
 	('acme', 'INVOICE_ISSUED PAYMENT_AUTHORIZED INVOICE_PAID', 'a paid settlement is audited'),
 	('FAIL_acme', 'INVOICE_ISSUED PAYMENT_REJECTED PAYMENT_REJECTED PAYMENT_REJECTED', 'so is each declined payment'),
-	('sent', 'INVOICE_ISSUED INVOICE_OVERDUE INVOICE_CANCELLED', 'and what becomes of an invoice')
+	('sent', 'INVOICE_ISSUED INVOICE_OVERDUE CREDIT_NOTE_ISSUED INVOICE_CANCELLED', 'and what becomes of an invoice')
 ) AS v(customer, expected, rule);
 SELECT is((SELECT after FROM billing.audit_log WHERE customer_id = 'acme' AND action = 'INVOICE_ISSUED'), pg_temp.payload('acme', 'InvoiceIssued'),
 	'the audit of an issued invoice says what was published');

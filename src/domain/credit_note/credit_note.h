@@ -25,6 +25,7 @@ typedef struct CreditNote
 	int line_count;
 	CreditNoteLine *lines;
 	Money net, tax; /* sums of the lines */
+	const char *tax_code;
 
 	/* given when it is issued */
 	Datum credit_note_id;
@@ -32,10 +33,20 @@ typedef struct CreditNote
 } CreditNote;
 
 /*
- * Makes a note of one line for a part of a locked invoice, tax included: `amount` of what is not
- * credited yet. The tax is split cumulatively, so that the notes of an invoice sum to it.
+ * Three ways to make the lines of a note of a locked invoice. The tax is split cumulatively, so that the
+ * notes of an invoice sum to it; beyond what is left they raise CREDIT_NOTE_EXCEEDS_INVOICE. They
+ * write nothing. Need spi_begin().
+ *
+ * of_amount: one line for `amount`, tax included, of what is not credited yet.
+ * of_lines: the lines have their invoice_line_no and net, the rest is added (a description where
+ * there is none).
+ * of_rest: all that is not credited yet, line by line unless a note of the invoice was by amount.
  */
 extern void credit_note_of_amount(CreditNote *note, Money amount);
+extern void credit_note_of_lines(CreditNote *note);
+extern void credit_note_of_rest(CreditNote *note);
+
+extern Money credit_note_total(const CreditNote *note);
 
 /*
  * Numbers and writes a note, its postings (revenue and tax_payable to receivable), event and audit.

@@ -1,5 +1,5 @@
 /*
- * invoice_number_store.c
+ * document_number_store.c
  *	  Gap-free numbers of documents.
  *
  * Guarantees: within a series and year numbers are 1, 2, 3 ... without a gap, whatever crashes,
@@ -12,12 +12,11 @@
 #include "core/batch.h"
 #include "core/clock.h"
 #include "core/errors.h"
-#include "core/ids.h"
+#include "core/period.h"
 #include "domain/customer/customer.h"
-#include "domain/invoice/invoice_store.h"
+#include "domain/invoice/document_number.h"
 #include "utils/timestamp.h"
 
-#define INVOICE_SERIES "INV"
 #define NUMBER_DIGITS 6
 
 static Stmt take_numbers = {
@@ -47,19 +46,8 @@ static Stmt insert_numbers = {
 	.argtypes = {INT8ARRAYOID, UUIDARRAYOID, TEXTARRAYOID, TEXTOID, INT4OID, DATEOID},
 };
 
-static void
-invoice_number(Invoice *invoice, int32 year, int64 number, DateADT issued_on)
-{
-	invoice->invoice_id = id_new();
-	invoice->number =
-		psprintf("%s-%04d-%0*lld", INVOICE_SERIES, year, NUMBER_DIGITS, (long long) number);
-	invoice->issued_on = issued_on;
-	invoice->issued_at = clock_now();
-	invoice->due_at = invoice->issued_at + (int64) invoice->net_days * USECS_PER_DAY;
-}
-
 void
-invoices_number(Invoice **invoices, int count)
+documents_number(const char *series, DocumentNumber *documents, int count)
 {
 	static const Oid types[] = {INT8OID, UUIDOID, TEXTOID};
 	Batch *batch = batch_new(types, lengthof(types));
@@ -71,7 +59,7 @@ invoices_number(Invoice **invoices, int count)
 	DateADT issued_on;
 	bool isnull;
 
-	arg_text(&take, INVOICE_SERIES);
+	arg_text(&take, series);
 	arg_datum(&take, Int64GetDatum(count));
 	arg_datum(&take, DateADTGetDatum(zone_day(clock_now(), house_time_zone())));
 	rows = stmt_run(&take_numbers, &take);
@@ -81,14 +69,16 @@ invoices_number(Invoice **invoices, int count)
 	issued_on = DatumGetDateADT(row_datum(&rows, "last_issued_on", DATEOID, &isnull));
 	for (int i = 0; i < count; i++)
 	{
-		invoice_number(invoices[i], year, first + i, issued_on);
+		documents[i].number =
+			psprintf("%s-%04d-%0*lld", series, year, NUMBER_DIGITS, (long long) (first + i));
+		documents[i].issued_on = issued_on;
 		batch_row(batch);
 		batch_datum(batch, Int64GetDatum(first + i));
-		batch_datum(batch, invoices[i]->invoice_id);
-		batch_text(batch, invoices[i]->customer_id);
+		batch_datum(batch, documents[i].document_id);
+		batch_text(batch, documents[i].customer_id);
 	}
 	batch_args(batch, &args);
-	arg_text(&args, INVOICE_SERIES);
+	arg_text(&args, series);
 	arg_datum(&args, Int32GetDatum(year));
 	arg_datum(&args, DateADTGetDatum(issued_on));
 	stmt_run(&insert_numbers, &args);
