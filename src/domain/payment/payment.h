@@ -1,58 +1,52 @@
 /*
  * payment.h
- *	  Capturing money for invoices through a provider.
+ *	  Capturing money for invoices, orders and top-ups, and what a refund needs to know of it.
  */
 #ifndef BILLING_PAYMENT_H
 #define BILLING_PAYMENT_H
 
-#include "core/money.h"
+#include "domain/order/order.h"
+#include "domain/payment/payment_state.h"
+#include "domain/payment/provider.h"
+#include "utils/date.h"
 
-#define PAYMENT_MAX_FAILURE_CODE 64
-#define PAYMENT_MAX_FAILURE_MESSAGE 2048
-
-/* What a provider answers. Only an explicit decline is a failure. */
-typedef enum ProviderOutcome
-{
-	PROVIDER_APPROVED,
-	PROVIDER_DECLINED,
-	PROVIDER_UNKNOWN,
-} ProviderOutcome;
-
-typedef struct ProviderAnswer
-{
-	ProviderOutcome outcome;
-	const char *reference;    /* of an approval */
-	const char *failure_code; /* of a decline */
-	const char *failure_message;
-} ProviderAnswer;
+#define TARGET_INVOICE "INVOICE"
+#define TARGET_ORDER "ORDER"
+#define TARGET_TOP_UP "TOP_UP"
 
 typedef struct Payment
 {
 	const char *customer_id;
-	const char *target_type; /* INVOICE */
-	Datum target_id;
+	const char *operation; /* the function that makes it, or settlement */
+	const char *target_type;
+	Datum target_id;       /* of TOP_UP: the wallet */
+	const Order *order;    /* of ORDER, locked */
 	Money amount;
-	const char *method;
+	Money excess;            /* of what was recorded: beyond what was due */
+	Datum credit_id;         /* what the excess became, 0: none */
+	const char *method;      /* NULL: that of the default payment method, else CARD */
+	Datum payment_method_id; /* 0: the default of that method, if there is one */
+	const char *reference;   /* of a recorded transfer */
 	const char *idempotency_key; /* of the caller, or NULL */
 	Datum fingerprint;           /* bytea, 0 without a key */
 	const char *metadata;
-	Datum payment_id;      /* given by payments_authorize() */
-	ProviderAnswer answer; /* given by payments_authorize() */
+
+	/* given by payments_authorize() */
+	const PaymentProvider *provider; /* unless it was given */
+	Datum payment_id;
+	DateADT effective_on;
+	ProviderAnswer answer;
+	const char *token; /* of the payment method */
+	bool expired;      /* likewise */
 } Payment;
 
-/* A way to reach the outside; the mock answers in process. */
-typedef struct PaymentProvider
-{
-	const char *name;
-	ProviderAnswer (*authorize)(const Payment *payment);
-} PaymentProvider;
-
-extern const PaymentProvider mock_provider;
-
-/* Gives payments their ids and asks the provider, in process: the mock. */
+/* Gives payments their ids and payment methods, and asks the provider, in process. Needs spi_begin(). */
 extern void payments_authorize(Payment *payments, int count);
 
-/* Writes decided payments: rows, attempts, postings, events, audit. Needs spi_begin(). */
-extern void payments_record(const Payment *payments, int count);
+/*
+ * Writes authorized payments: rows, attempts, and of what is decided postings, events, audit; not their
+ * targets. False when a key was used meanwhile, and nothing is to be kept then. Needs spi_begin().
+ */
+extern bool payments_record(const Payment *payments, int count);
 
 #endif

@@ -1,45 +1,45 @@
 /*
  * payment_store.c
- *	  Payments and attempts, their postings, events and audit.
+ *	  The rows of payments and attempts.
  *
- * Guarantees: a captured amount is posted in the transaction that records the capture, and there
- * the caller books it on its invoice; a declined one changes nothing but the payment. Locks: keys
- * of new rows.
+ * Guarantees: one payment a key. Locks: keys of new rows.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "core/audit.h"
 #include "core/batch.h"
 #include "core/clock.h"
 #include "core/errors.h"
+#include "core/idempotency.h"
 #include "core/ids.h"
-#include "core/json.h"
-#include "core/outbox.h"
-#include "core/period.h"
-#include "domain/customer/customer.h"
-#include "domain/ledger/ledger.h"
-#include "domain/payment/payment.h"
+#include "domain/payment/payment_rows.h"
 #include "utils/timestamp.h"
 
 static Stmt insert_payments = {
 	.name = "insert_payments",
 	.sql =
-		"INSERT INTO billing.payments (operation, customer_id, payment_id, target_type, target_id, amount, currency,"
-		" method, provider, provider_key, provider_reference, status, failure_code, failure_message,"
+		"INSERT INTO billing.payments (customer_id, payment_id, operation, target_type, target_id,"
+		" amount, excess, currency, method, payment_method_id, provider, provider_key,"
+		" provider_reference, status, failure_code, failure_message, credit_id, reference,"
 		" idempotency_key, fingerprint, metadata, created_at, completed_at)"
-		" SELECT 'pay_invoice', p.customer_id, p.payment_id, p.target_type, p.target_id, p.amount, p.currency, p.method,"
-		" $14, p.payment_id::text, p.provider_reference, p.status, p.failure_code, p.failure_message,"
-		" p.idempotency_key, p.fingerprint, p.metadata::jsonb, $15, $15"
-		" FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $16)"
-		" p(customer_id, payment_id, target_type, target_id, amount, currency, method,"
-		" provider_reference, status, failure_code, failure_message, idempotency_key, fingerprint, metadata)"
-		" ON CONFLICT (customer_id, operation, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING",
+		" SELECT p.customer_id, p.payment_id, p.operation, p.target_type, p.target_id, p.amount,"
+		" p.excess, p.currency, p.method, p.payment_method_id, p.provider, p.payment_id::text,"
+		" p.provider_reference, p.status, p.failure_code, p.failure_message, p.credit_id,"
+		" p.reference, p.idempotency_key, p.fingerprint, p.metadata::jsonb, $21,"
+		" CASE WHEN p.status <> 'PENDING' THEN $21 END"
+		" FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,"
+		" $18, $19, $20) p(customer_id, payment_id, operation, target_type, target_id, amount,"
+		" excess, currency, method, payment_method_id, provider, provider_reference, status,"
+		" failure_code, failure_message, credit_id, reference, idempotency_key, fingerprint, metadata)"
+		" ON CONFLICT (customer_id, operation, idempotency_key) WHERE idempotency_key IS NOT NULL"
+		" DO NOTHING",
 	.expect = SPI_OK_INSERT,
-	.nargs = 16,
-	.argtypes = {TEXTARRAYOID, UUIDARRAYOID, TEXTARRAYOID, UUIDARRAYOID, NUMERICARRAYOID,
-				 TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
-				 TEXTARRAYOID, BYTEAARRAYOID, TEXTOID, TIMESTAMPTZOID, TEXTARRAYOID},
+	.nargs = 21,
+	.argtypes = {TEXTARRAYOID,  UUIDARRAYOID,    TEXTARRAYOID,    TEXTARRAYOID, UUIDARRAYOID,
+				 NUMERICARRAYOID, NUMERICARRAYOID, TEXTARRAYOID,  TEXTARRAYOID, UUIDARRAYOID,
+				 TEXTARRAYOID,  TEXTARRAYOID,    TEXTARRAYOID,    TEXTARRAYOID, TEXTARRAYOID,
+				 UUIDARRAYOID,  TEXTARRAYOID,    TEXTARRAYOID,    BYTEAARRAYOID, TEXTARRAYOID,
+				 TIMESTAMPTZOID},
 };
 
 static Stmt insert_attempts = {
@@ -47,7 +47,8 @@ static Stmt insert_attempts = {
 	.sql = "INSERT INTO billing.payment_attempts (customer_id, payment_id, attempt_no, status,"
 		   " provider_reference, failure_code, failure_message, sent_at, finished_at)"
 		   " SELECT a.customer_id, a.payment_id, 1, a.status, a.provider_reference, a.failure_code,"
-		   " a.failure_message, $7, $7 FROM unnest($1, $2, $3, $4, $5, $6)"
+		   " a.failure_message, $7, CASE WHEN a.status <> 'UNKNOWN' THEN $7 END"
+		   " FROM unnest($1, $2, $3, $4, $5, $6)"
 		   " a(customer_id, payment_id, status, provider_reference, failure_code, failure_message)",
 	.expect = SPI_OK_INSERT,
 	.nargs = 7,
@@ -55,56 +56,126 @@ static Stmt insert_attempts = {
 				 TIMESTAMPTZOID},
 };
 
-static bool
-is_approved(const Payment *payment)
+static Stmt end_payment = {
+	.name = "end_payment",
+	.sql = "UPDATE billing.payments p SET status = $3, provider_reference = $4, failure_code = $5,"
+		   " failure_message = $6, completed_at = $7"
+		   " WHERE p.customer_id = $1 AND p.payment_id = $2",
+	.expect = SPI_OK_UPDATE,
+	.nargs = 7,
+	.argtypes = {TEXTOID, UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID},
+	.by_index = true,
+};
+
+static Stmt end_attempt = {
+	.name = "end_attempt",
+	.sql =
+		"UPDATE billing.payment_attempts a SET status = $3, provider_reference = $4,"
+		" failure_code = $5, failure_message = $6, finished_at = $7"
+		" WHERE a.customer_id = $1 AND a.payment_id = $2 AND a.status IN ('SENT', 'UNKNOWN')",
+	.expect = SPI_OK_UPDATE,
+	.nargs = 7,
+	.argtypes = {TEXTOID, UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID},
+	.by_index = true,
+};
+
+static Stmt find_by_key = {
+	.name = "find_payment_by_key",
+	.sql =
+		"SELECT p AS payment, COALESCE(p.fingerprint = $4, false) AS same FROM billing.payments p"
+		" WHERE p.customer_id = $1 AND p.operation = $2 AND p.idempotency_key = $3",
+	.expect = SPI_OK_SELECT,
+	.nargs = 4,
+	.argtypes = {TEXTOID, TEXTOID, TEXTOID, BYTEAOID},
+	.by_index = true,
+};
+
+static Stmt find_pending = {
+	.name = "find_pending_payment",
+	.sql = "SELECT p.payment_id::text AS payment_id FROM billing.payments p"
+		   " WHERE p.customer_id = $1 AND p.target_id = $2 AND p.status = 'PENDING'",
+	.expect = SPI_OK_SELECT,
+	.nargs = 2,
+	.argtypes = {TEXTOID, UUIDOID},
+	.by_index = true,
+};
+
+static Stmt select_payment = {
+	.name = "select_payment",
+	.sql =
+		"SELECT p AS payment FROM billing.payments p WHERE p.customer_id = $1 AND p.payment_id = $2",
+	.expect = SPI_OK_SELECT,
+	.nargs = 2,
+	.argtypes = {TEXTOID, UUIDOID},
+	.by_index = true,
+};
+
+/* What each outcome makes of a payment and of its attempt. */
+static const struct
 {
-	return payment->answer.outcome == PROVIDER_APPROVED;
+	PaymentStatus payment;
+	const char *attempt;
+} outcomes[] = {
+	[PROVIDER_APPROVED] = {PAYMENT_APPROVED, "APPROVED"},
+	[PROVIDER_DECLINED] = {PAYMENT_FAILED, "DECLINED"},
+	[PROVIDER_UNKNOWN] = {PAYMENT_PENDING, "UNKNOWN"},
+};
+
+PaymentStatus
+payment_status(const Payment *payment)
+{
+	return outcomes[payment->answer.outcome].payment;
 }
 
 static void
 payment_to_batch(Batch *batch, const Payment *payment)
 {
+	const Currency *currency = payment->amount.currency;
+
 	batch_row(batch);
 	batch_text(batch, payment->customer_id);
 	batch_datum(batch, payment->payment_id);
+	batch_text(batch, payment->operation);
 	batch_text(batch, payment->target_type);
 	batch_datum(batch, payment->target_id);
 	batch_money(batch, payment->amount);
-	batch_text(batch, payment->amount.currency->code);
+	batch_money(batch, payment->credit_id != 0 ? payment->excess : money_zero(currency));
+	batch_text(batch, currency->code);
 	batch_text(batch, payment->method);
+	batch_datum_or_null(batch, payment->payment_method_id);
+	batch_text(batch, payment->provider->name);
 	batch_text(batch, payment->answer.reference);
-	batch_text(batch, is_approved(payment) ? "APPROVED" : "FAILED");
+	batch_text(batch, payment_status_name(payment_status(payment)));
 	batch_text(batch, payment->answer.failure_code);
 	batch_text(batch, payment->answer.failure_message);
+	batch_datum_or_null(batch, payment->credit_id);
+	batch_text(batch, payment->reference);
 	batch_text(batch, payment->idempotency_key);
 	batch_datum_or_null(batch, payment->fingerprint);
+	batch_text(batch, payment->metadata);
 }
 
-static void
+bool
 payments_insert(const Payment *payments, int count)
 {
-	static const Oid types[] = {TEXTOID, UUIDOID, TEXTOID, UUIDOID, NUMERICOID, TEXTOID, TEXTOID,
-								TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,    BYTEAOID};
+	static const Oid types[] = {TEXTOID,    UUIDOID, TEXTOID, TEXTOID, UUIDOID, NUMERICOID,
+								NUMERICOID, TEXTOID, TEXTOID, UUIDOID, TEXTOID, TEXTOID,
+								TEXTOID,    TEXTOID, TEXTOID, UUIDOID, TEXTOID, TEXTOID,
+								BYTEAOID,   TEXTOID};
 	Batch *batch = batch_new(types, lengthof(types));
-	char **metadata = palloc(sizeof(char *) * count);
 	StmtArgs args = {0};
 	Rows rows;
 
 	for (int i = 0; i < count; i++)
-	{
 		payment_to_batch(batch, &payments[i]);
-		metadata[i] = unconstify(char *, payments[i].metadata);
-	}
 	batch_args(batch, &args);
-	arg_text(&args, mock_provider.name);
 	arg_datum(&args, TimestampTzGetDatum(clock_now()));
-	arg_text_array(&args, metadata, count);
-	rows = stmt_run(&insert_payments, &args);
-	if (rows.count != (uint64) count)
-		billing_retry(errmsg("an idempotency key is used by a transaction that is not visible"));
+	rows = key_meet(&insert_payments, &args, payments[0].idempotency_key);
+	return rows.count == (uint64) count;
 }
 
-static void
+/* Of those that asked somebody outside. */
+void
 attempts_insert(const Payment *payments, int count)
 {
 	static const Oid types[] = {TEXTOID, UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
@@ -113,120 +184,92 @@ attempts_insert(const Payment *payments, int count)
 
 	for (int i = 0; i < count; i++)
 	{
+		if (!payments[i].provider->outside)
+			continue;
 		batch_row(batch);
 		batch_text(batch, payments[i].customer_id);
 		batch_datum(batch, payments[i].payment_id);
-		batch_text(batch, is_approved(&payments[i]) ? "APPROVED" : "DECLINED");
+		batch_text(batch, outcomes[payments[i].answer.outcome].attempt);
 		batch_text(batch, payments[i].answer.reference);
 		batch_text(batch, payments[i].answer.failure_code);
 		batch_text(batch, payments[i].answer.failure_message);
 	}
+	if (batch->rows == 0)
+		return;
 	batch_args(batch, &args);
 	arg_datum(&args, TimestampTzGetDatum(clock_now()));
 	stmt_run(&insert_attempts, &args);
 }
 
-static Datum
-payment_json(const Payment *payment)
+static StmtArgs
+end_args(const Payment *payment, const char *status)
 {
-	JsonWriter json;
+	StmtArgs args = {0};
 
-	json_init(&json);
-	json_open(&json, '{');
-	json_key(&json, "paymentId");
-	json_string(&json, id_text(payment->payment_id));
-	json_key(&json, "customerId");
-	json_string(&json, payment->customer_id);
-	json_key(&json, "targetType");
-	json_string(&json, payment->target_type);
-	json_key(&json, "targetId");
-	json_string(&json, id_text(payment->target_id));
-	json_key(&json, "amount");
-	json_money(&json, payment->amount);
-	json_key(&json, "currency");
-	json_string(&json, payment->amount.currency->code);
-	json_key(&json, is_approved(payment) ? "providerReference" : "failureCode");
-	json_string(&json,
-				is_approved(payment) ? payment->answer.reference : payment->answer.failure_code);
-	json_key(&json, "occurredAt");
-	json_timestamp(&json, clock_now());
-	json_close(&json, '}');
-	return json_to_jsonb(&json);
-}
-
-static void
-payments_announce(const Payment *payments, int count)
-{
-	OutboxEvent *events = palloc0(sizeof(OutboxEvent) * count);
-	AuditEntry *entries = palloc0(sizeof(AuditEntry) * count);
-
-	for (int i = 0; i < count; i++)
-	{
-		bool approved = is_approved(&payments[i]);
-
-		events[i].aggregate_type = "Payment";
-		events[i].aggregate_id = id_text(payments[i].payment_id);
-		events[i].type = approved ? "PaymentApproved" : "PaymentRejected";
-		events[i].customer_id = payments[i].customer_id;
-		events[i].payload = payment_json(&payments[i]);
-		events[i].idempotency_key = payments[i].idempotency_key;
-		entries[i].customer_id = payments[i].customer_id;
-		entries[i].action = approved ? "PAYMENT_AUTHORIZED" : "PAYMENT_REJECTED";
-		entries[i].target_type = "Payment";
-		entries[i].target_id = events[i].aggregate_id;
-		entries[i].after = events[i].payload;
-	}
-	outbox_append(events, count);
-	audit_append(entries, count);
-}
-
-/* Posts the approved payments. */
-static void
-payments_post(const Payment *payments, int count)
-{
-	LedgerTransfer *transfers = palloc0(sizeof(LedgerTransfer) * count);
-	DateADT today = zone_day(clock_now(), house_time_zone());
-	int n = 0;
-
-	for (int i = 0; i < count; i++)
-	{
-		const Payment *payment = &payments[i];
-
-		if (!is_approved(payment))
-			continue;
-		transfers[n++] = (LedgerTransfer){
-			.journal_id = payment->payment_id,
-			.customer_id = payment->customer_id,
-			.debit_account = ACCOUNT_GATEWAY_CLEARING,
-			.credit_account = ACCOUNT_RECEIVABLE,
-			.amount = payment->amount,
-			.kind = "PAYMENT_CAPTURED",
-			.reference_type = "PAYMENT",
-			.reference_id = id_text(payment->payment_id),
-			.effective_on = today,
-		};
-	}
-	ledger_post(transfers, n);
+	arg_text(&args, payment->customer_id);
+	arg_datum(&args, payment->payment_id);
+	arg_text(&args, status);
+	arg_text(&args, payment->answer.reference);
+	arg_text(&args, payment->answer.failure_code);
+	arg_text(&args, payment->answer.failure_message);
+	arg_datum(&args, TimestampTzGetDatum(clock_now()));
+	return args;
 }
 
 void
-payments_authorize(Payment *payments, int count)
+payment_update(const Payment *payment)
 {
-	for (int i = 0; i < count; i++)
-	{
-		payments[i].payment_id = id_new();
-		payments[i].answer = mock_provider.authorize(&payments[i]);
-		Ensure(payments[i].answer.outcome != PROVIDER_UNKNOWN, "the mock provider always knows");
-	}
+	StmtArgs args = end_args(payment, payment_status_name(payment_status(payment)));
+
+	stmt_run(&end_payment, &args);
+	args = end_args(payment, outcomes[payment->answer.outcome].attempt);
+	stmt_run(&end_attempt, &args);
+}
+
+bool
+payment_replay(const Payment *payment, Datum *row)
+{
+	StmtArgs args = {0};
+	Rows rows;
+
+	if (payment->idempotency_key == NULL)
+		return false;
+	arg_text(&args, payment->customer_id);
+	arg_text(&args, payment->operation);
+	arg_text(&args, payment->idempotency_key);
+	arg_datum(&args, payment->fingerprint);
+	rows = stmt_run(&find_by_key, &args);
+	if (!row_next(&rows))
+		return false;
+	key_require_same(payment->idempotency_key, row_bool(&rows, "same"));
+	*row = row_composite(&rows, "payment");
+	return true;
+}
+
+Datum
+payment_row(const Payment *payment)
+{
+	StmtArgs args = {0};
+	Rows rows;
+
+	arg_text(&args, payment->customer_id);
+	arg_datum(&args, payment->payment_id);
+	rows = stmt_run(&select_payment, &args);
+	Ensure(row_next(&rows), "payment vanished");
+	return row_composite(&rows, "payment");
 }
 
 void
-payments_record(const Payment *payments, int count)
+payment_require_none_pending(const Payment *payment, const char *what)
 {
-	if (count == 0)
-		return;
-	payments_insert(payments, count);
-	attempts_insert(payments, count);
-	payments_announce(payments, count);
-	payments_post(payments, count);
+	StmtArgs args = {0};
+	Rows rows;
+
+	arg_text(&args, payment->customer_id);
+	arg_datum(&args, payment->target_id);
+	rows = stmt_run(&find_pending, &args);
+	if (row_next(&rows))
+		billing_error(PAYMENT_IN_PROGRESS, errmsg("%s is being paid", what),
+					  errdetail("Payment %s is not decided yet.", row_text(&rows, "payment_id")),
+					  errhint("Wait for the payment, or end it with resolve_payment()."));
 }

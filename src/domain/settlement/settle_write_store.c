@@ -213,10 +213,10 @@ charge_items(SettleItem **items, int count, int *payment_count)
 		charged[n] = items[i];
 		payments[n++] = (Payment){
 			.customer_id = invoice->customer_id,
-			.target_type = "INVOICE",
+			.operation = "settlement",
+			.target_type = TARGET_INVOICE,
 			.target_id = invoice->invoice_id,
 			.amount = invoice->total,
-			.method = "CARD",
 		};
 	}
 	payments_authorize(payments, n);
@@ -278,7 +278,7 @@ settlement_issue(Settlement *settlement)
 	invoices_number(invoices, count);
 	payments = charge_items(items, count, &payment_count);
 	invoices_issue(invoices, count);
-	payments_record(payments, payment_count);
+	(void) payments_record(payments, payment_count); /* without keys */
 	announce_paid_items(items, count);
 }
 

@@ -171,7 +171,9 @@ result_message(const SettleItem *item)
 		return "no usage";
 	if (item->invoice->paid)
 		return "paid";
-	return item->payment_failure != NULL ? "invoice issued, payment failed" : "invoice issued";
+	if (item->payment_failure != NULL)
+		return "invoice issued, payment failed";
+	return item->payment_id != NULL ? "invoice issued, payment pending" : "invoice issued";
 }
 
 static const char *
@@ -179,6 +181,8 @@ payment_status(const SettleItem *item)
 {
 	if (item->payment_failure != NULL)
 		return "FAILED";
+	if (item->payment_id != NULL && !item->invoice->paid)
+		return "PENDING";
 	return item->invoice != NULL && item->invoice->paid && !money_is_zero(item->invoice->total)
 			   ? "APPROVED"
 			   : "NONE";

@@ -1,0 +1,55 @@
+/*
+ * payment_rows.h
+ *	  The rows of payments, as the files of this module write and read them. Needs spi_begin().
+ */
+#ifndef BILLING_PAYMENT_ROWS_H
+#define BILLING_PAYMENT_ROWS_H
+
+#include "core/spi.h"
+#include "domain/invoice/invoice_state.h"
+#include "domain/payment/payment_find.h"
+
+/* A locked invoice that is to be paid. */
+typedef struct PayableInvoice
+{
+	char *number;
+	InvoiceStatus status;
+	Money due;
+} PayableInvoice;
+
+extern PaymentStatus payment_status(const Payment *payment);
+
+/* False when a key was used meanwhile: fewer rows than given were written then. */
+extern bool payments_insert(const Payment *payments, int count);
+extern void attempts_insert(const Payment *payments, int count);
+
+/* Writes the answer of a payment that was PENDING, and of its attempt. */
+extern void payment_update(const Payment *payment);
+
+/* The row that the key of the payment made, or false when it made none. INCOMPATIBLE_PARAMS. */
+extern bool payment_replay(const Payment *payment, Datum *row);
+extern Datum payment_row(const Payment *payment);
+
+/* Raises PAYMENT_IN_PROGRESS, which names the pending payment; `what` names the target. */
+extern void payment_require_none_pending(const Payment *payment, const char *what);
+
+/* Locks an invoice; callers of one idempotency key (NULL: none) meet here. */
+extern PayableInvoice payable_lock(const char *customer_id, Datum invoice_id, const char *key);
+
+/* The same for an invoice as order_touch() for an order. */
+extern void payable_touch(const char *customer_id, Datum invoice_id);
+
+/* Finds the payment methods of payments: those that are named, and of the others the defaults. */
+extern void payments_find_methods(Payment *payments, int count, DateADT today);
+
+/* Events and audit of decided payments. */
+extern void payments_announce(const Payment *payments, int count);
+extern Datum payment_json(const Payment *payment);
+
+/* The postings of approved payments. */
+extern void payments_post(const Payment *payments, int count);
+
+/* What an approval does to the target: pays the invoice or the order, fills the wallet. */
+extern void payment_capture(const Payment *payment);
+
+#endif
