@@ -92,6 +92,19 @@ money_to_decimal(Money money)
 	return decimal_from_int64(money.minor, money.currency->exponent);
 }
 
+/* For people: 301.50 USD. */
+char *
+money_text(Money money)
+{
+	char *text = palloc(DECIMAL_TEXT_SIZE + 1 + sizeof(money.currency->code));
+	Decimal value = money_to_decimal(money);
+	size_t length = strlen(decimal_print(&value, text));
+
+	text[length] = ' ';
+	memcpy(text + length + 1, money.currency->code, sizeof(money.currency->code));
+	return text;
+}
+
 Money
 money_add(Money a, Money b)
 {

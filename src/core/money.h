@@ -23,6 +23,7 @@ extern Money money_from_minor(int64 minor, const Currency *currency);
 extern Money money_round(const Decimal *amount, const Currency *currency);
 extern bool money_from_decimal(const Decimal *amount, const Currency *currency, Money *result);
 extern Decimal money_to_decimal(Money money);
+extern char *money_text(Money money);
 extern Money money_add(Money a, Money b);
 extern Money money_subtract(Money a, Money b);
 extern Money money_negate(Money money);

@@ -30,8 +30,7 @@ static const char *const item_keys[] = {"sku", "quantity", "unitPrice"};
 						  "number or text}."))
 
 #define refuse_value(place, ...)                                                                   \
-	billing_error(INVALID_ARGUMENT, errmsg(__VA_ARGS__),                                           \
-				  errdetail("The problem is at %s.", place))
+	billing_error(INVALID_ARGUMENT, errmsg(__VA_ARGS__), errdetail("The problem is at %s.", place))
 
 static bool
 is_item_key(const JsonbValue *key)

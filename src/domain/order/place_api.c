@@ -55,11 +55,12 @@ static Stmt select_tax_code = {
 
 static Stmt insert_order = {
 	.name = "insert_order",
-	.sql = "INSERT INTO billing.orders AS o (customer_id, order_id, currency, total, net, tax,"
-		   " tax_code, tax_percentage, status, idempotency_key, fingerprint, metadata, created_at,"
-		   " updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::jsonb, $13, $13)"
-		   " ON CONFLICT (customer_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING"
-		   " RETURNING o AS placed",
+	.sql =
+		"INSERT INTO billing.orders AS o (customer_id, order_id, currency, total, net, tax,"
+		" tax_code, tax_percentage, status, idempotency_key, fingerprint, metadata, created_at,"
+		" updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::jsonb, $13, $13)"
+		" ON CONFLICT (customer_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING"
+		" RETURNING o AS placed",
 	.expect = SPI_OK_INSERT_RETURNING,
 	.nargs = 13,
 	.argtypes = {TEXTOID, UUIDOID, TEXTOID, NUMERICOID, NUMERICOID, NUMERICOID, TEXTOID, NUMERICOID,
@@ -221,7 +222,8 @@ placement_write(Placement *placement)
 	if (!order_insert(placement, &result))
 	{
 		if (!placement_replay(placement, &result))
-			billing_retry(errmsg("an idempotency key is used by a transaction that is not visible"));
+			billing_retry(
+				errmsg("an idempotency key is used by a transaction that is not visible"));
 		return result;
 	}
 	items_insert(placement);

@@ -12,6 +12,7 @@
 #include "core/errors.h"
 #include "core/spi.h"
 #include "domain/wallet/wallet.h"
+#include "domain/wallet/wallet_act.h"
 #include "domain/wallet/wallet_args.h"
 #include "domain/wallet/wallet_call.h"
 #include "utils/builtins.h"
@@ -62,7 +63,7 @@ wallet_moved(FunctionCallInfo fcinfo, WalletCall *call, const char *function)
 	if (call->key != NULL)
 		call->fingerprint = sign_end(&signature);
 	spi_begin();
-	movement = call->adds ? wallet_top_up(call) : wallet_charge(call);
+	movement = wallet_do(call, call->adds ? &wallet_top_up : &wallet_charge);
 	spi_end();
 	return movement;
 }

@@ -46,12 +46,7 @@ extern WalletState wallet_lock(const WalletCall *call);
 /* Makes a locked wallet able to take the call, or raises why it cannot. */
 extern void wallet_prepare(WalletCall *call, const WalletState *state);
 
-/* Undoes a change that could not be booked, since another call has the key. */
-extern void wallet_put_back(const WalletCall *call, Money balance, Money held);
-
-/* A movement that the ledger keeps, with its transfer and event, once a key: a billing.wallet_movement. */
-extern Datum wallet_top_up(WalletCall *call);
-extern Datum wallet_charge(WalletCall *call);
-extern Datum wallet_capture(WalletCall *call);
+/* What the audit log says of a wallet: {"balance", "held", "currency", "holdId"}; hold_id may be NULL. */
+extern Datum wallet_json(Money balance, Money held, const char *hold_id);
 
 #endif

@@ -20,6 +20,7 @@
 #include "core/ids.h"
 #include "core/outbox.h"
 #include "domain/wallet/wallet.h"
+#include "domain/wallet/wallet_act.h"
 #include "domain/wallet/wallet_call.h"
 
 /* After arg_wallet(): $13 to $16 of arg_outbox(), $17 transfer, $18 fingerprint, $19 and $20 actor. */
@@ -126,15 +127,9 @@ static Stmt find_movement = {
 	.by_index = true,
 };
 
-typedef struct Movement
-{
-	const char *kind; /* of its transfer */
-	Stmt *stmt;
-} Movement;
-
 /* What the key moved before, with the wallet as it is now. */
 static bool
-move_replay(const WalletCall *call, const char *kind, Datum *result)
+move_replay(const WalletCall *call, const WalletAct *act, Datum *result)
 {
 	StmtArgs args = {0};
 	Rows rows;
@@ -142,7 +137,7 @@ move_replay(const WalletCall *call, const char *kind, Datum *result)
 	if (call->key == NULL)
 		return false;
 	arg_text(&args, call->customer_id);
-	arg_text(&args, kind);
+	arg_text(&args, act->kind);
 	arg_text(&args, call->key);
 	arg_datum(&args, call->fingerprint);
 	rows = stmt_run(&find_movement, &args);
@@ -164,7 +159,7 @@ move_undo(const WalletCall *call)
 
 /* False when the wallet cannot take it, or another call has the key: then nothing is changed. */
 static bool
-move_try(const WalletCall *call, const Movement *movement, Datum *result)
+move_attempt(const WalletCall *call, const WalletAct *act, Datum *result)
 {
 	Actor actor = actor_current();
 	StmtArgs args = {0};
@@ -179,7 +174,7 @@ move_try(const WalletCall *call, const Movement *movement, Datum *result)
 		arg_null(&args);
 	arg_text(&args, actor.type);
 	arg_text(&args, actor.id);
-	rows = key_meet(movement->stmt, &args, call->key);
+	rows = key_meet(act->stmt, &args, call->key);
 	if (!row_next(&rows))
 		return false;
 	if (!row_bool(&rows, "booked"))
@@ -191,48 +186,9 @@ move_try(const WalletCall *call, const Movement *movement, Datum *result)
 	return true;
 }
 
-static Datum
-wallet_move(WalletCall *call, const Movement *movement)
-{
-	WalletState state;
-	Datum result;
-
-	if (move_replay(call, movement->kind, &result) || move_try(call, movement, &result))
-		return result;
-	state = wallet_lock(call);
-	if (move_replay(call, movement->kind, &result))
-		return result;
-	wallet_prepare(call, &state);
-	if (move_try(call, movement, &result) || move_replay(call, movement->kind, &result))
-		return result;
-	billing_retry(errmsg("idempotency key \"%s\" is used by a transaction that is not visible",
-						 call->key ? call->key : ""));
-	return 0; /* not reached */
-}
-
-Datum
-wallet_top_up(WalletCall *call)
-{
-	static const Movement movement = {"WALLET_TOP_UP", &top_up_wallet};
-
-	return wallet_move(call, &movement);
-}
-
-Datum
-wallet_charge(WalletCall *call)
-{
-	static const Movement movement = {"WALLET_CHARGE", &charge_wallet};
-
-	return wallet_move(call, &movement);
-}
-
-Datum
-wallet_capture(WalletCall *call)
-{
-	static const Movement movement = {"WALLET_CAPTURE", &capture_wallet};
-
-	return wallet_move(call, &movement);
-}
+const WalletAct wallet_top_up = {"WALLET_TOP_UP", &top_up_wallet, move_replay, move_attempt};
+const WalletAct wallet_charge = {"WALLET_CHARGE", &charge_wallet, move_replay, move_attempt};
+const WalletAct wallet_capture = {"WALLET_CAPTURE", &capture_wallet, move_replay, move_attempt};
 
 static bool
 shift_try(Stmt *stmt, const WalletCall *call)

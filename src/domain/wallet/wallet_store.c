@@ -16,7 +16,9 @@
 #include "core/json.h"
 #include "core/numeric.h"
 #include "domain/customer/customer.h"
+#include "domain/wallet/hold.h"
 #include "domain/wallet/wallet.h"
+#include "domain/wallet/wallet_act.h"
 #include "domain/wallet/wallet_call.h"
 #include "utils/timestamp.h"
 
@@ -179,15 +181,6 @@ wallet_lock(const WalletCall *call)
 	return state;
 }
 
-static char *
-amount_text(Money amount)
-{
-	char buffer[DECIMAL_TEXT_SIZE];
-	Decimal value = money_to_decimal(amount);
-
-	return psprintf("%s %s", decimal_print(&value, buffer), amount.currency->code);
-}
-
 static void
 require_version(const WalletCall *call, const WalletState *state)
 {
@@ -214,11 +207,13 @@ wallet_prepare(WalletCall *call, const WalletState *state)
 		return;
 	}
 	if (money_compare(available, call->amount) < 0)
+		available = money_add(available, holds_expire_due(call, state->wallet_id));
+	if (money_compare(available, call->amount) < 0)
 		billing_error(INSUFFICIENT_BALANCE,
 					  errmsg("wallet of customer \"%s\" has insufficient balance",
 							 call->customer_id),
-					  errdetail("Requested %s, available %s.", amount_text(call->amount),
-								amount_text(available)));
+					  errdetail("Requested %s, available %s.", money_text(call->amount),
+								money_text(available)));
 }
 
 void
@@ -231,4 +226,30 @@ wallet_put_back(const WalletCall *call, Money balance, Money held)
 	arg_datum(&args, money_to_numeric(balance));
 	arg_datum(&args, money_to_numeric(held));
 	stmt_run(&put_back, &args);
+}
+
+void
+wallet_retry(const WalletCall *call)
+{
+	billing_retry(errmsg("idempotency key \"%s\" is used by a transaction that is not visible",
+						 call->key ? call->key : ""));
+}
+
+/* The key is looked for without a lock first: a repeat waits for nobody. */
+Datum
+wallet_do(WalletCall *call, const WalletAct *act)
+{
+	WalletState state;
+	Datum result;
+
+	if (act->replay(call, act, &result) || act->attempt(call, act, &result))
+		return result;
+	state = wallet_lock(call);
+	if (act->replay(call, act, &result))
+		return result;
+	wallet_prepare(call, &state);
+	if (act->attempt(call, act, &result) || act->replay(call, act, &result))
+		return result;
+	wallet_retry(call);
+	return 0; /* not reached */
 }
