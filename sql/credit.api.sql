@@ -19,10 +19,10 @@ CREATE FUNCTION billing.revoke_credit(credit_id uuid, reason text)
 	RETURNS billing.credits LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'billing_revoke_credit';
 COMMENT ON FUNCTION billing.revoke_credit(uuid, text) IS
-'Takes back what is left of an ACTIVE credit, to the account that it was granted from. A second call answers the row unchanged. Errors: INVALID_ARGUMENT, CREDIT_NOT_FOUND, ILLEGAL_STATE.';
+'Takes back what is left of an ACTIVE credit, to promotion (PROMO, COMPENSATION), funding_clearing (PREPAID) or refund_clearing (REFUND_TO_CREDIT). A second call answers the row unchanged. Errors: INVALID_ARGUMENT, CREDIT_NOT_FOUND, ILLEGAL_STATE.';
 
 CREATE FUNCTION billing.expire_credits(batch int DEFAULT 200) RETURNS bigint
 	LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'billing_expire_credits';
 COMMENT ON FUNCTION billing.expire_credits(int) IS
-'Ends ACTIVE credits whose valid_until has come, soonest first, at most batch (1 to 10000), and answers how many; call it until 0. What is left goes back to promotion (PROMO, COMPENSATION) or becomes breakage revenue (PREPAID, REFUND_TO_CREDIT). Credits that another session is using wait for the next call. Error: INVALID_ARGUMENT.';
+'Ends ACTIVE credits whose valid_until has come, soonest first, at most batch (1 to 10000), and answers how many; call it until 0. What is left goes back to promotion (PROMO, COMPENSATION) or becomes breakage revenue (PREPAID, REFUND_TO_CREDIT). Credits that another session is using wait for the next call; one that cannot be ended is a warning. Error: INVALID_ARGUMENT.';

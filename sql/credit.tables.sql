@@ -32,7 +32,7 @@ COMMENT ON TABLE billing.credits IS
 'Credits: amounts that pay invoices of their currency between valid_from and valid_until (exclusive). Made by grant_credit() and by what goes back to a customer; never deleted.';
 CREATE UNIQUE INDEX credits_key ON billing.credits (customer_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX credits_usable ON billing.credits (customer_id, currency) WHERE status = 'ACTIVE';
-CREATE INDEX credits_expiry ON billing.credits (valid_until) WHERE status = 'ACTIVE';
+CREATE INDEX credits_expiry ON billing.credits (valid_until, customer_id, credit_id) WHERE status = 'ACTIVE';
 CREATE INDEX credits_id ON billing.credits (credit_id);
 
 CREATE TABLE billing.credit_applications (

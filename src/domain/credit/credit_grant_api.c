@@ -16,22 +16,9 @@
 #include "core/idempotency.h"
 #include "core/json.h"
 #include "core/numeric.h"
-#include "core/spi.h"
 #include "domain/credit/credit.h"
-#include "domain/credit/credit_rules.h"
+#include "domain/credit/credit_store.h"
 #include "domain/customer/customer.h"
-
-#define CREDIT_MAX_REASON 256
-
-static Stmt select_credit = {
-	.name = "select_credit",
-	.sql =
-		"SELECT c AS credit FROM billing.credits c WHERE c.customer_id = $1 AND c.credit_id = $2",
-	.expect = SPI_OK_SELECT,
-	.nargs = 2,
-	.argtypes = {TEXTOID, UUIDOID},
-	.by_index = true,
-};
 
 static Stmt find_by_key = {
 	.name = "find_credit_by_key",
@@ -121,19 +108,6 @@ grant_replay(const CreditGrant *grant)
 	return row_composite(&rows, "credit");
 }
 
-static Datum
-credit_row(const CreditGrant *grant)
-{
-	StmtArgs args = {0};
-	Rows rows;
-
-	arg_text(&args, grant->customer_id);
-	arg_datum(&args, grant->credit_id);
-	rows = stmt_run(&select_credit, &args);
-	Ensure(row_next(&rows), "credit vanished");
-	return row_composite(&rows, "credit");
-}
-
 /* grant_credit(customer_id, type, amount, currency, valid_from, valid_until, reason, key, meta) -> credits */
 PG_FUNCTION_INFO_V1(billing_grant_credit);
 Datum
@@ -146,7 +120,7 @@ billing_grant_credit(PG_FUNCTION_ARGS)
 	grant_from_args(fcinfo, &grant);
 	spi_begin();
 	customer_ensure(grant.customer_id);
-	result = credit_grant(&grant) ? credit_row(&grant) : grant_replay(&grant);
+	result = credit_grant(&grant) ? credit_row(grant.customer_id, grant.credit_id) : grant_replay(&grant);
 	spi_end();
 	return result;
 }
