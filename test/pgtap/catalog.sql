@@ -1,6 +1,6 @@
 -- The catalog: owners, comments, guards, dumps, row-level security, and the public names of the contract.
 BEGIN;
-SELECT plan(109);
+SELECT plan(167);
 
 CREATE TEMP VIEW relation AS
 	SELECT c.oid, c.relname::text AS name, c.relkind, c.relispartition, c.relrowsecurity, c.relowner FROM pg_class c
@@ -62,13 +62,18 @@ SELECT is_empty($$SELECT t.name FROM tenant t WHERE has_any_column_privilege('bi
 	WHERE p.polrelid = t.oid AND p.polroles = ARRAY['billing_customer'::regrole]::oid[] AND p.polcmd = 'r'
 	AND pg_get_expr(p.polqual, p.polrelid) LIKE '%current_customer()%')$$, 'what a customer may read has a policy for his own rows');
 SELECT is_empty($$SELECT r.name, p.polname FROM relation r JOIN pg_policy p ON p.polrelid = r.oid WHERE p.polroles @> ARRAY[0::oid]$$, 'no policy is for PUBLIC');
-SELECT is_empty($$SELECT r.name, p.polname FROM relation r JOIN pg_policy p ON p.polrelid = r.oid WHERE p.polpermissive IS FALSE OR NOT r.relrowsecurity$$,
+SELECT is_empty($$SELECT r.name, p.polname FROM relation r JOIN pg_policy p ON p.polrelid = r.oid WHERE NOT r.relrowsecurity$$,
 	'no policy is without effect');
+SELECT set_eq(
+	$$SELECT r.name, pg_get_expr(p.polqual, p.polrelid) FROM relation r JOIN pg_policy p ON p.polrelid = r.oid WHERE NOT p.polpermissive$$,
+	$$VALUES ('invoice_headers', '(deleted_at IS NULL)'), ('payments', '(deleted_at IS NULL)'), ('refunds', '(deleted_at IS NULL)')$$,
+	'what was deleted softly is kept from customers');
 
 -- guards
 SELECT set_has(
 	$$SELECT r.name FROM relation r JOIN pg_trigger t ON t.tgrelid = r.oid WHERE t.tgname = 'append_only' AND t.tgenabled = 'A' AND t.tgtype::int & 58 = 58$$,
-	$$VALUES ('ledger_transfers'), ('audit_log'), ('document_numbers'), ('invoice_lines'), ('invoice_taxes'), ('pricing_snapshots'), ('tax_rates'), ('pricing_plans')$$,
+	$$VALUES ('ledger_transfers'), ('audit_entries'), ('document_numbers'), ('invoice_lines'), ('invoice_taxes'), ('pricing_snapshots'), ('tax_rates'),
+		('pricing_plans'), ('order_items'), ('credit_applications'), ('credit_uses'), ('credit_notes'), ('credit_note_lines')$$,
 	'append-only tables refuse UPDATE, DELETE and TRUNCATE always');
 SELECT set_eq(
 	$$SELECT name FROM relation r WHERE relkind = 'r' AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = r.oid
@@ -83,7 +88,7 @@ FROM relation r, unnest(ARRAY['DELETE FROM', 'TRUNCATE']) command
 WHERE EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = r.oid AND t.tgname = 'never_deleted') ORDER BY name, command;
 SELECT throws_ok(format('%s', statement), 'ZB208', NULL, 'refused to a superuser, as a replica too: ' || statement)
 FROM unnest(ARRAY['UPDATE billing.ledger_transfers SET amount = 1', 'DELETE FROM billing.ledger_transfers', 'TRUNCATE billing.ledger_transfers',
-	'UPDATE billing.audit_log SET reason = NULL', 'DELETE FROM billing.audit_log', 'TRUNCATE billing.audit_log',
+	'UPDATE billing.audit_entries SET reason = NULL', 'DELETE FROM billing.audit_entries', 'TRUNCATE billing.audit_entries',
 	'TRUNCATE billing.invoice_lines', 'DELETE FROM billing.pricing_plans']) statement;
 SET LOCAL session_replication_role = origin;
 
@@ -98,12 +103,20 @@ FROM (VALUES
 	('invoice_lines_kind', 'ADJUSTMENT LATE_USAGE ONE_OFF RECURRING USAGE'),
 	('payments_status', 'APPROVED FAILED PENDING'),
 	('payments_target', 'INVOICE ORDER TOP_UP'),
+	('payments_method', 'BANK_TRANSFER CARD IAP WALLET'),
 	('payment_attempts_status', 'APPROVED DECLINED SENT UNKNOWN'),
+	('payment_methods_type', 'BANK_TRANSFER CARD IAP'),
+	('orders_status', 'CANCELLED CREATED FAILED PAID REFUNDED'),
+	('refunds_status', 'APPROVED COMPLETED FAILED REQUESTED'),
+	('refunds_destination', 'CREDIT SOURCE WALLET'),
+	('wallet_holds_status', 'CAPTURED EXPIRED OPEN RELEASED'),
+	('credits_status', 'ACTIVE EXHAUSTED EXPIRED REVOKED'),
+	('credits_type', 'COMPENSATION PREPAID PROMO REFUND_TO_CREDIT'),
 	('settlement_runs_status', 'COMPLETED FAILED PENDING RUNNING'),
 	('customers_collection', 'AUTOMATIC SEND_INVOICE'),
 	('meter_definitions_aggregation', 'COUNT LAST MAX SUM'),
 	('tax_rates_category', 'EXEMPT OUT_OF_SCOPE REDUCED REVERSE_CHARGE STANDARD ZERO'),
-	('audit_log_actor_type', 'EXTERNAL OPERATOR SYSTEM USER')
+	('audit_entries_actor_type', 'EXTERNAL OPERATOR SYSTEM USER')
 ) AS v(of_constraint, expected);
 
 -- errors
@@ -149,7 +162,31 @@ FROM (VALUES
 	('pay_invoice', 'invoice_id uuid, method text DEFAULT NULL::text, payment_method_id uuid DEFAULT NULL::uuid, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT NULL::jsonb', 'billing.payments'),
 	('cancel_invoice', 'invoice_id uuid, reason text, rebill boolean DEFAULT true', 'billing.invoices'),
 	('mark_overdue_invoices', '', 'bigint'),
-	('aged_receivables', 'as_of timestamp with time zone DEFAULT NULL::timestamp with time zone', 'record')
+	('aged_receivables', 'as_of timestamp with time zone DEFAULT NULL::timestamp with time zone', 'record'),
+	('apply_credit', 'customer_id text, invoice_id uuid, at_most numeric DEFAULT NULL::numeric, idempotency_key text DEFAULT NULL::text', 'numeric'),
+	('cancel_order', 'order_id uuid, reason text', 'billing.orders'),
+	('capture_hold', 'hold_id uuid, amount numeric DEFAULT NULL::numeric, idempotency_key text DEFAULT NULL::text', 'billing.wallet_movement'),
+	('charge_wallet', 'customer_id text, amount numeric, currency text, reference_type text DEFAULT NULL::text, reference_id text DEFAULT NULL::text, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT NULL::jsonb, expected_version bigint DEFAULT NULL::bigint', 'billing.wallet_movement'),
+	('expire_credits', 'batch integer DEFAULT 200', 'bigint'),
+	('expire_holds', 'batch integer DEFAULT 200', 'bigint'),
+	('fail_order', 'order_id uuid, reason text', 'billing.orders'),
+	('grant_credit', 'customer_id text, type text, amount numeric, currency text, valid_from timestamp with time zone, valid_until timestamp with time zone DEFAULT NULL::timestamp with time zone, reason text DEFAULT NULL::text, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT NULL::jsonb', 'billing.credits'),
+	('hold_wallet', 'customer_id text, amount numeric, currency text, reference_type text DEFAULT NULL::text, reference_id text DEFAULT NULL::text, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT NULL::jsonb, expected_version bigint DEFAULT NULL::bigint, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone', 'billing.wallet_holds'),
+	('issue_credit_note', 'invoice_id uuid, lines jsonb, reason text, destination text DEFAULT NULL::text, idempotency_key text DEFAULT NULL::text', 'billing.credit_notes'),
+	('open_wallet', 'customer_id text, currency text', 'billing.wallets'),
+	('pay_order', 'order_id uuid, method text DEFAULT NULL::text, payment_method_id uuid DEFAULT NULL::uuid, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT NULL::jsonb', 'billing.payments'),
+	('place_order', 'customer_id text, currency text, items jsonb, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT NULL::jsonb', 'billing.orders'),
+	('record_payment', 'invoice_id uuid, amount numeric, method text DEFAULT ''BANK_TRANSFER''::text, reference text DEFAULT NULL::text, received_at timestamp with time zone DEFAULT NULL::timestamp with time zone, idempotency_key text DEFAULT NULL::text', 'billing.payments'),
+	('refund_payment', 'payment_id uuid, amount numeric DEFAULT NULL::numeric, reason text DEFAULT NULL::text, destination text DEFAULT ''SOURCE''::text, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT NULL::jsonb', 'billing.refunds'),
+	('register_payment_method', 'customer_id text, type text, provider text, token text, is_default boolean DEFAULT true, brand text DEFAULT NULL::text, last4 text DEFAULT NULL::text, expires_on date DEFAULT NULL::date, metadata jsonb DEFAULT NULL::jsonb', 'billing.payment_methods'),
+	('release_hold', 'hold_id uuid, idempotency_key text DEFAULT NULL::text', 'billing.wallet_movement'),
+	('request_top_up', 'customer_id text, amount numeric, currency text, method text DEFAULT ''CARD''::text, payment_method_id uuid DEFAULT NULL::uuid, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT NULL::jsonb', 'billing.payments'),
+	('resolve_payment', 'payment_id uuid, outcome text, provider_reference text, reason text', 'billing.payments'),
+	('resolve_refund', 'refund_id uuid, outcome text, provider_reference text, reason text', 'billing.refunds'),
+	('revoke_credit', 'credit_id uuid, reason text', 'billing.credits'),
+	('soft_delete', 'kind text, id uuid, reason text', 'boolean'),
+	('top_up_wallet', 'customer_id text, amount numeric, currency text, reference_type text DEFAULT NULL::text, reference_id text DEFAULT NULL::text, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT NULL::jsonb, expected_version bigint DEFAULT NULL::bigint', 'billing.wallet_movement'),
+	('verify', 'since timestamp with time zone DEFAULT NULL::timestamp with time zone', 'record')
 ) AS v(name, arguments, result);
 SELECT ok(EXISTS (SELECT FROM pg_proc WHERE pronamespace = 'billing'::regnamespace AND proname = 'settle_period' AND prokind = 'p'
 		AND pg_get_function_arguments(oid) = 'IN period text, IN workers integer DEFAULT 1'), 'settle_period(period text, workers int = 1) is a procedure');
@@ -161,6 +198,19 @@ FROM (VALUES
 	('billing.invoice_lines', 'invoice_id line_no kind code resource_type description service_period quantity net tax_code tax plan_id'),
 	('billing.settlement_runs', 'customer_id period status attempts started_at finished_at invoice_id failure_code failure_reason'),
 	('billing.rejected_usage', 'customer_id event_id reason document received_at'),
+	('billing.wallets', 'customer_id wallet_id currency wallet_code balance held available version'),
+	('billing.wallet_holds', 'customer_id hold_id wallet_id currency amount captured status expires_at reference_type reference_id'),
+	('billing.orders', 'customer_id order_id currency total net tax tax_code tax_percentage status payment_id refunded metadata'),
+	('billing.order_items', 'customer_id order_id item_no sku quantity unit_price amount'),
+	('billing.payments', 'customer_id payment_id target_type target_id amount excess currency method payment_method_id status failure_code failure_message credit_id reference'),
+	('billing.payment_methods', 'customer_id payment_method_id type provider token brand last4 expires_on is_default'),
+	('billing.refunds', 'customer_id refund_id payment_id amount currency tax destination status failure_code failure_message reason credit_note_id credit_id'),
+	('billing.credits', 'customer_id credit_id type currency granted balance valid_from valid_until status reason'),
+	('billing.credit_applications', 'customer_id application_id invoice_id amount currency applied_at'),
+	('billing.credit_uses', 'customer_id application_id use_no credit_id amount'),
+	('billing.credit_notes', 'customer_id credit_note_id invoice_id number currency net tax total tax_code reason issued_on issued_at'),
+	('billing.credit_note_lines', 'customer_id credit_note_id line_no invoice_line_no description net tax'),
+	('billing.audit_log', 'position audit_id customer_id actor_type actor_id action target_type target_id before after reason trace_id occurred_at'),
 	('billing.outbox', 'id aggregatetype aggregateid type payload position schema_version customer_id trace_id idempotency_key')
 ) AS v(name, columns);
 

@@ -21,6 +21,13 @@ INSERT INTO theft VALUES
 	('his invoice', format('SELECT billing.invoice_document(%L)', :'bob'), 'ZB401'),
 	('his money', format('SELECT billing.pay_invoice(%L)', :'bob'), 'ZB401'),
 	('his plan', $$SELECT name FROM billing.effective_plan('bob', '2026-05-01'::pg_catalog.timestamptz)$$, NULL),
+	('his wallet', $$SELECT count(*) FROM billing.wallets WHERE customer_id <> 'alice'$$, '0'),
+	('his credits', $$SELECT count(*) FROM billing.credits WHERE customer_id <> 'alice'$$, '0'),
+	('his orders', $$SELECT count(*) FROM billing.orders WHERE customer_id <> 'alice'$$, '0'),
+	('his refunds', $$SELECT count(*) FROM billing.refunds WHERE customer_id <> 'alice'$$, '0'),
+	('an order of his', $$SELECT billing.place_order('bob', 'KRW', '[{"sku": "a", "quantity": 1, "unitPrice": 1}]')$$, 'ZB401'),
+	('a top-up of his', $$SELECT billing.request_top_up('bob', 1::pg_catalog.numeric, 'KRW')$$, 'ZB401'),
+	('the audit entries', 'SELECT count(*) FROM billing.audit_entries', '42501'),
 	('the audit log', 'SELECT count(*) FROM billing.audit_log', '42501');
 
 -- Runs what prepares a theft and the theft in one session; what is got, or the SQLSTATE.

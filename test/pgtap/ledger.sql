@@ -152,32 +152,32 @@ CREATE TEMP TABLE audit_before AS SELECT * FROM billing.audit_log;
 SELECT is(pg_temp.refusal('UPDATE billing.ledger_transfers SET amount = 1'), 'ZB208', 'a superuser cannot change transfers');
 SELECT is(pg_temp.refusal('DELETE FROM billing.ledger_transfers'), 'ZB208', 'a superuser cannot delete transfers');
 SELECT is(pg_temp.refusal('TRUNCATE billing.ledger_transfers'), 'ZB208', 'a superuser cannot empty the ledger');
-SELECT is(pg_temp.refusal('TRUNCATE billing.ledger_transfers, billing.audit_log CASCADE'), 'ZB208',
+SELECT is(pg_temp.refusal('TRUNCATE billing.ledger_transfers, billing.audit_entries CASCADE'), 'ZB208',
 	'a superuser cannot empty the ledger together with others');
 SELECT is(pg_temp.refusal('UPDATE billing.ledger_transfers SET amount = 1 WHERE false'), 'ZB208',
 	'an update of no transfer is refused, too');
 SELECT is(pg_temp.refusal('MERGE INTO billing.ledger_transfers t USING (SELECT 1) s ON true WHEN MATCHED THEN DELETE'), 'ZB208',
 	'a merge cannot delete transfers');
-SELECT is(pg_temp.refusal('UPDATE billing.audit_log SET actor_id = ''me'''), 'ZB208', 'a superuser cannot change the audit log');
-SELECT is(pg_temp.refusal('DELETE FROM billing.audit_log'), 'ZB208', 'a superuser cannot delete from the audit log');
-SELECT is(pg_temp.refusal('TRUNCATE billing.audit_log'), 'ZB208', 'a superuser cannot empty the audit log');
+SELECT is(pg_temp.refusal('UPDATE billing.audit_entries SET actor_id = ''me'''), 'ZB208', 'a superuser cannot change the audit log');
+SELECT is(pg_temp.refusal('DELETE FROM billing.audit_entries'), 'ZB208', 'a superuser cannot delete from the audit log');
+SELECT is(pg_temp.refusal('TRUNCATE billing.audit_entries'), 'ZB208', 'a superuser cannot empty the audit log');
 SELECT is(pg_temp.refusal_as_replica('UPDATE billing.ledger_transfers SET amount = 1'), 'ZB208',
 	'session_replication_role = replica does not let transfers be changed');
 SELECT is(pg_temp.refusal_as_replica('DELETE FROM billing.ledger_transfers'), 'ZB208',
 	'session_replication_role = replica does not let transfers be deleted');
 SELECT is(pg_temp.refusal_as_replica('TRUNCATE billing.ledger_transfers'), 'ZB208',
 	'session_replication_role = replica does not let the ledger be emptied');
-SELECT is(pg_temp.refusal_as_replica('UPDATE billing.audit_log SET actor_id = ''me'''), 'ZB208',
+SELECT is(pg_temp.refusal_as_replica('UPDATE billing.audit_entries SET actor_id = ''me'''), 'ZB208',
 	'session_replication_role = replica does not let the audit log be changed');
-SELECT is(pg_temp.refusal_as_replica('DELETE FROM billing.audit_log'), 'ZB208',
+SELECT is(pg_temp.refusal_as_replica('DELETE FROM billing.audit_entries'), 'ZB208',
 	'session_replication_role = replica does not let the audit log be deleted from');
-SELECT is(pg_temp.refusal_as_replica('TRUNCATE billing.audit_log'), 'ZB208',
+SELECT is(pg_temp.refusal_as_replica('TRUNCATE billing.audit_entries'), 'ZB208',
 	'session_replication_role = replica does not let the audit log be emptied');
 SELECT is(pg_temp.refusal_as('billing_owner', 'UPDATE billing.ledger_transfers SET amount = 1'), 'ZB208',
 	'the owner cannot change transfers');
 SELECT is(pg_temp.refusal_as('billing_owner', 'DELETE FROM billing.ledger_transfers'), 'ZB208', 'the owner cannot delete transfers');
 SELECT is(pg_temp.refusal_as('billing_owner', 'TRUNCATE billing.ledger_transfers'), 'ZB208', 'the owner cannot empty the ledger');
-SELECT is(pg_temp.refusal_as('billing_owner', 'DELETE FROM billing.audit_log'), 'ZB208',
+SELECT is(pg_temp.refusal_as('billing_owner', 'DELETE FROM billing.audit_entries'), 'ZB208',
 	'the owner cannot delete from the audit log');
 SELECT is(pg_temp.refusal_as(role, 'INSERT INTO billing.ledger_transfers OVERRIDING SYSTEM VALUE SELECT * FROM billing.ledger_transfers'), '42501',
 	role || ' books through functions only')

@@ -1,6 +1,6 @@
 -- Events and audit: what each operation publishes, and who is said to have done it.
 BEGIN;
-SELECT plan(38);
+SELECT plan(42);
 SET LOCAL billing.now = '2026-06-02T00:00:00Z';
 SET LOCAL billing.trace_id = 'trace-1';
 
@@ -138,7 +138,33 @@ $$;
 SELECT is(pg_temp.payer('{"customer_id":"FAIL_acme","sub":"user-7"}'), 'USER user-7', 'a customer is the subject of his token, whatever billing.actor says');
 SELECT isnt(pg_temp.payer('{"customer_id":"FAIL_acme"}'), 'OPERATOR boss', 'without a subject billing.actor is still not believed');
 SELECT is((SELECT count(DISTINCT actor_id) FROM billing.ledger_transfers WHERE customer_id = 'acme'), 1::bigint, 'transfers carry their actor');
-SELECT throws_ok($$UPDATE billing.audit_log SET actor_id = 'other'$$, 'ZB208', NULL, 'an audit entry is never changed');
+
+-- the movements of a wallet: its transfers are their audit
+SET LOCAL billing.trace_id = 'trace-3';
+DO $$ BEGIN
+	PERFORM set_config('billing.actor', 'USER:clerk', true);
+	SET LOCAL ROLE tap_service;
+	PERFORM billing.top_up_wallet('acme', 500, 'KRW', 'PAYOUT', 'p-1', 'key');
+	PERFORM billing.top_up_wallet('acme', 500, 'KRW', 'PAYOUT', 'p-1', 'key');
+	PERFORM billing.charge_wallet('acme', 120, 'KRW');
+	SET LOCAL ROLE NONE;
+	PERFORM set_config('billing.actor', '', true);
+END $$;
+SELECT results_eq(
+	$$SELECT action, actor_type, actor_id, target_type, target_id = (SELECT wallet_id::text FROM billing.wallets), trace_id, occurred_at, before, after - 'transferId' - 'referenceId'
+		FROM billing.audit_log WHERE customer_id = 'acme' AND target_type = 'Wallet' ORDER BY position$$,
+	$$VALUES ('WALLET_DEPOSIT', 'USER', 'clerk', 'Wallet', true, 'trace-3', '2026-06-12T00:00:00Z'::timestamptz, NULL::jsonb,
+			'{"amount": 500, "currency": "KRW", "kind": "WALLET_TOP_UP", "referenceType": "PAYOUT"}'::jsonb),
+		('WALLET_WITHDRAWAL', 'USER', 'clerk', 'Wallet', true, 'trace-3', '2026-06-12T00:00:00Z', NULL,
+			'{"amount": 120, "currency": "KRW", "kind": "WALLET_CHARGE", "referenceType": "WALLET"}')$$,
+	'the audit log tells each movement of a wallet once: who, in which trace, how much and why');
+SELECT results_eq($$SELECT audit_id, after ->> 'transferId', after ->> 'referenceId' FROM billing.audit_log WHERE action = 'WALLET_DEPOSIT'$$,
+	$$SELECT transfer_id, transfer_id::text, 'p-1' FROM billing.ledger_transfers WHERE kind = 'WALLET_TOP_UP'$$, 'by the transfer in the ledger');
+SELECT is((SELECT count(*) FROM billing.audit_entries WHERE target_type = 'Wallet' AND action IN ('WALLET_DEPOSIT', 'WALLET_WITHDRAWAL')), 0::bigint, 'and by no second row');
+SELECT is_empty('(SELECT * FROM billing.audit_log EXCEPT SELECT * FROM billing.audit_log WHERE target_type = ''Wallet'')
+	EXCEPT SELECT position, audit_id, customer_id, actor_type, actor_id, action, target_type, target_id, before, after, reason, trace_id, occurred_at FROM billing.audit_entries',
+	'everything else in it is an audit entry');
+SELECT throws_ok($$UPDATE billing.audit_entries SET actor_id = 'other'$$, 'ZB208', NULL, 'an audit entry is never changed');
 
 SELECT * FROM finish();
 ROLLBACK;

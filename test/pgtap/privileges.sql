@@ -1,6 +1,6 @@
 -- Who may do what: grants, row-level security, and whose word about himself is believed.
 BEGIN;
-SELECT plan(71);
+SELECT plan(72);
 SET LOCAL billing.now = '2026-06-02T00:00:00Z';
 
 \ir include/callers.sql
@@ -15,11 +15,14 @@ SELECT is_empty(
 	$$SELECT name FROM routine WHERE has_function_privilege('billing_customer', oid, 'EXECUTE') AND name IN ('register_customer', 'set_house_time_zone',
 		'register_meter', 'register_tax_rate', 'create_pricing_plan', 'ingest_usage_batch', 'ingest_usage_arrays', 'correct_usage', 'aggregate_usage', 'run_settlement',
 		'settle_period', 'settlement_open', 'settlement_chunk', 'settlement_close', 'cancel_invoice', 'mark_overdue_invoices', 'usage_by_month', 'usage_tail',
-		'usage_tail_customers', 'usage_day_extreme', 'purge_usage', 'window_snapshot', 'append_only')$$,
+		'usage_tail_customers', 'usage_day_extreme', 'purge_usage', 'window_snapshot', 'append_only',
+		'top_up_wallet', 'charge_wallet', 'hold_wallet', 'capture_hold', 'release_hold', 'expire_holds', 'fail_order', 'record_payment', 'resolve_payment',
+		'refund_payment', 'resolve_refund', 'grant_credit', 'revoke_credit', 'expire_credits', 'issue_credit_note', 'soft_delete')$$,
 	'a customer may execute nothing that writes for others or reads past row-level security');
 SELECT set_has(
 	$$SELECT name FROM routine WHERE has_function_privilege('billing_customer', oid, 'EXECUTE')$$,
 	$$VALUES ('usage_of'), ('forecast_usage'), ('preview_invoice'), ('snapshot_pricing'), ('invoice_document'), ('pay_invoice'), ('effective_plan'),
+		('open_wallet'), ('place_order'), ('cancel_order'), ('pay_order'), ('request_top_up'), ('register_payment_method'), ('apply_credit'),
 		('aged_receivables'), ('rate'), ('round_money'), ('current_customer'), ('business_now'), ('version')$$,
 	'he may execute what is about himself');
 SELECT is_empty($$SELECT name FROM relation WHERE relkind IN ('r', 'p', 'v') AND has_table_privilege('tap_nobody', oid, 'SELECT')$$,
@@ -30,10 +33,14 @@ SELECT set_eq(
 	$$SELECT name FROM relation WHERE relkind IN ('r', 'p', 'v') AND has_any_column_privilege('billing_customer', oid, 'SELECT') AND name IN ('billing.customers',
 		'billing.usage_events', 'billing.aggregated_usage', 'billing.unbilled_usage', 'billing.rejected_usage', 'billing.meter_definitions', 'billing.pricing_plans',
 		'billing.pricing_snapshots', 'billing.invoice_headers', 'billing.invoice_lines', 'billing.invoice_taxes', 'billing.payments', 'billing.payment_attempts',
-		'billing.settlement_runs', 'billing.ledger_transfers', 'billing.audit_log', 'billing.outbox', 'billing.outbox_0', 'billing.usage_events_0',
+		'billing.settlement_runs', 'billing.ledger_transfers', 'billing.audit_log', 'billing.audit_entries', 'billing.wallets', 'billing.wallet_holds',
+		'billing.orders', 'billing.order_items', 'billing.payment_methods', 'billing.refunds', 'billing.credits', 'billing.credit_applications',
+		'billing.credit_uses', 'billing.credit_notes', 'billing.credit_note_lines', 'billing.outbox', 'billing.outbox_0', 'billing.usage_events_0',
 		'billing.document_numbers', 'billing.document_series', 'billing.job_runs', 'billing.window_cursors')$$,
 	$$VALUES ('billing.customers'), ('billing.aggregated_usage'), ('billing.pricing_snapshots'), ('billing.invoice_headers'), ('billing.invoice_lines'),
-		('billing.invoice_taxes'), ('billing.payments'), ('billing.ledger_transfers')$$,
+		('billing.invoice_taxes'), ('billing.payments'), ('billing.ledger_transfers'), ('billing.wallets'), ('billing.wallet_holds'),
+		('billing.orders'), ('billing.order_items'), ('billing.payment_methods'), ('billing.refunds'), ('billing.credits'),
+		('billing.credit_applications'), ('billing.credit_uses'), ('billing.credit_notes'), ('billing.credit_note_lines')$$,
 	'a customer may read tables of his own data only, never a partition or a log');
 SELECT is_empty(
 	$$SELECT r.name, role, privilege FROM relation r, unnest(ARRAY['billing_service', 'billing_admin', 'billing_customer', 'billing_authenticator', 'tap_nobody']) role,
@@ -80,7 +87,7 @@ FROM unnest(ARRAY['customers', 'aggregated_usage', 'invoices', 'invoice_headers'
 SELECT is(pg_temp.as_customer('alice', 'SELECT count(*) FROM billing.pricing_snapshots'), '1', 'and the snapshots of his invoices');
 SELECT is(pg_temp.as_customer('dave', 'SELECT count(*) FROM billing.pricing_snapshots'), '0', 'a customer without invoices sees none');
 SELECT is(pg_temp.as_customer('alice', format('SELECT count(*) FROM billing.%I', t)), '42501', format('a customer cannot read %s', t))
-FROM unnest(ARRAY['usage_events', 'usage_events_0', 'audit_log', 'outbox', 'outbox_0', 'pricing_plans', 'rejected_usage']) t;
+FROM unnest(ARRAY['usage_events', 'usage_events_0', 'audit_log', 'audit_entries', 'outbox', 'outbox_0', 'pricing_plans', 'rejected_usage']) t;
 SELECT is(pg_temp.as_customer('alice', $$SELECT quantity FROM billing.usage_of('alice', '2026-05')$$), '100', 'he asks for his usage');
 SELECT is(pg_temp.as_customer('alice', format('SELECT billing.invoice_document(%L) ->> %L', :'alice', 'total')), '110', 'his invoice');
 SELECT is(pg_temp.as_customer('alice', $$SELECT billing.preview_invoice('alice', '2026-05') ->> 'total'$$), '110', 'his preview');
