@@ -26,10 +26,8 @@ typedef struct CreditNote
 	CreditNoteLine *lines;
 	Money net, tax; /* sums of the lines */
 	const char *tax_code;
-
-	/* given when it is issued */
-	Datum credit_note_id;
-	char *number;
+	Datum credit_note_id; /* given with the lines */
+	char *number;         /* given when it is issued */
 } CreditNote;
 
 /*

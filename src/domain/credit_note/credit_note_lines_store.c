@@ -9,6 +9,7 @@
 
 #include "catalog/pg_type.h"
 #include "core/errors.h"
+#include "core/ids.h"
 #include "core/numeric.h"
 #include "core/spi.h"
 #include "domain/credit_note/credit_note.h"
@@ -78,6 +79,7 @@ credited_load(CreditNote *note)
 	currency = currency_require(row_text(&rows, "currency"));
 	tax_code = row_text_or_null(&rows, "tax_code");
 	note->tax_code = tax_code != NULL ? tax_code : TAX_NONE;
+	note->credit_note_id = id_new();
 	invoice.net = row_money(&rows, "net", currency);
 	invoice.tax = row_money(&rows, "tax", currency);
 	invoice.credited_net = row_money(&rows, "credited_net", currency);

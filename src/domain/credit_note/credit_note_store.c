@@ -184,10 +184,9 @@ note_announce(const CreditNote *note)
 void
 credit_note_issue(CreditNote *note)
 {
-	DocumentNumber document = {.customer_id = note->customer_id};
+	DocumentNumber document = {.customer_id = note->customer_id,
+							   .document_id = note->credit_note_id};
 
-	note->credit_note_id = id_new();
-	document.document_id = note->credit_note_id;
 	documents_number(SERIES_CREDIT_NOTE, &document, 1);
 	note->number = document.number;
 	note_insert(note, document.issued_on);

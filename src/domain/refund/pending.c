@@ -4,22 +4,6 @@
 #include "core/errors.h"
 #include "fmgr.h"
 
-PG_FUNCTION_INFO_V1(billing_refund_payment);
-Datum
-billing_refund_payment(PG_FUNCTION_ARGS)
-{
-	Ensure(false, "not built");
-	PG_RETURN_NULL();
-}
-
-PG_FUNCTION_INFO_V1(billing_resolve_refund);
-Datum
-billing_resolve_refund(PG_FUNCTION_ARGS)
-{
-	Ensure(false, "not built");
-	PG_RETURN_NULL();
-}
-
 PG_FUNCTION_INFO_V1(billing_soft_delete);
 Datum
 billing_soft_delete(PG_FUNCTION_ARGS)

@@ -1,0 +1,73 @@
+/*
+ * refund.h
+ *	  A refund on its way: from the locked payment to the money that is back.
+ */
+#ifndef BILLING_REFUND_H
+#define BILLING_REFUND_H
+
+#include "core/spi.h"
+#include "domain/credit_note/credit_note.h"
+#include "domain/payment/payment_find.h"
+#include "domain/refund/refund_state.h"
+
+#define DESTINATION_SOURCE "SOURCE"
+#define DESTINATION_WALLET "WALLET"
+#define DESTINATION_CREDIT "CREDIT"
+
+typedef struct Refund
+{
+	const char *customer_id;
+	LockedPayment payment;
+	Order order; /* of an order's payment, locked */
+	Money amount;
+	Money tax;
+	const char *destination;
+	const char *reason;
+	const char *idempotency_key; /* of the caller, or NULL */
+	Datum fingerprint;           /* bytea, 0 without a key */
+	const char *metadata;
+	CreditNote *note; /* of an invoice's payment: takes the amount back */
+
+	/* given by refund_request(), refund_pay_out(), refund_complete() */
+	Datum refund_id;
+	RefundStatus status;
+	ProviderAnswer answer;
+	Datum credit_id;       /* 0: none */
+	const char *resolution; /* why an operator ended it, NULL: the provider did */
+} Refund;
+
+extern const char *const refund_destinations[];
+
+/* Locks what was paid, then the payment; callers of one key meet there. Needs spi_begin(), like all here. */
+extern void refund_lock(Refund *refund, const PaymentTarget *target, Datum payment_id);
+
+/* What of the locked payment is neither back nor on its way. */
+extern Money refund_left(const Refund *refund);
+
+/* Raises PAYMENT_IN_PROGRESS, which names the pending payment of the target. */
+extern void refund_require_none_pending(const char *customer_id, Datum target_id);
+
+/* The tax in the amount, and of an invoice the note, which is not issued yet. */
+extern void refund_split(Refund *refund);
+
+/* Writes the refund REQUESTED, and asks the provider if it is the provider's. */
+extern void refund_request(Refund *refund);
+
+/*
+ * The two halves of an approval. The first moves wallet and credit; then comes the note of an invoice,
+ * which locks the number series; the second books.
+ */
+extern void refund_pay_out(Refund *refund);
+extern void refund_complete(Refund *refund);
+extern void refund_fail(Refund *refund);
+
+/* All that follows from the answer of the provider, with the note of an invoice. */
+extern void refund_decide(Refund *refund);
+
+/* Row, event and audit of a change of status; see refund_store.c. */
+extern void refund_insert(const Refund *refund);
+extern void refund_update(const Refund *refund);
+extern Datum refund_row(const Refund *refund);
+extern void refund_announce(const Refund *refund);
+
+#endif
