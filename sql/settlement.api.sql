@@ -6,7 +6,7 @@ CREATE FUNCTION billing.run_settlement(INOUT customer_id text, INOUT period text
 	RETURNS record LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'billing_run_settlement';
 COMMENT ON FUNCTION billing.run_settlement(text, text) IS
-'Settles one customer''s month (YYYY-MM in his zone): bills everything unbilled before its end, issues the invoice and charges it. payment_status NONE, PENDING, APPROVED or FAILED. A failure of the customer is answered and recorded, not raised. Errors: CUSTOMER_NOT_FOUND, INVALID_PERIOD, PERIOD_NOT_CLOSED.';
+'Settles one customer''s month (YYYY-MM in his zone): bills everything unbilled before its end, issues the invoice, applies the credits of a customer with auto_apply_credit and charges the rest. payment_status (of the charge) NONE, PENDING, APPROVED or FAILED. A failure of the customer is answered and recorded, not raised. Errors: CUSTOMER_NOT_FOUND, INVALID_PERIOD, PERIOD_NOT_CLOSED.';
 
 CREATE FUNCTION billing.settlement_check(period text) RETURNS void
 	LANGUAGE c STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -51,6 +51,15 @@ static Stmt select_plan_currency = {
 	.by_index = true,
 };
 
+static Stmt find_transfer = {
+	.name = "find_transfer_of_customer",
+	.sql = "SELECT 1 FROM billing.ledger_transfers t WHERE t.customer_id = $1 LIMIT 1",
+	.expect = SPI_OK_SELECT,
+	.nargs = 1,
+	.argtypes = {TEXTOID},
+	.by_index = true,
+};
+
 static Stmt has_folded_usage = {
 	.name = "has_folded_usage",
 	.sql =
@@ -79,12 +88,13 @@ static Stmt update_customer = {
 		   " legal_name = COALESCE($7, c.legal_name), tax_id = COALESCE($8, c.tax_id),"
 		   " address = COALESCE($9, c.address), country = COALESCE($10, c.country),"
 		   " time_zone = COALESCE($11, c.time_zone), collection = COALESCE($12, c.collection),"
-		   " metadata = COALESCE($13, c.metadata), updated_at = $14"
+		   " metadata = COALESCE($13, c.metadata), auto_apply_credit = COALESCE($14, c.auto_apply_credit),"
+		   " updated_at = $15"
 		   " WHERE c.customer_id = $1 RETURNING c AS customer",
 	.expect = SPI_OK_UPDATE_RETURNING,
-	.nargs = 14,
+	.nargs = 15,
 	.argtypes = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID,
-				 TEXTOID, TEXTOID, TEXTOID, JSONBOID, TIMESTAMPTZOID},
+				 TEXTOID, TEXTOID, TEXTOID, JSONBOID, BOOLOID, TIMESTAMPTZOID},
 	.by_index = true,
 };
 
@@ -98,6 +108,15 @@ static Stmt upsert_house_zone = {
 	.argtypes = {TEXTOID, TIMESTAMPTZOID},
 };
 
+static bool
+has_money(const char *customer_id)
+{
+	StmtArgs args = {0};
+
+	arg_text(&args, customer_id);
+	return stmt_run(&find_transfer, &args).count > 0;
+}
+
 static void
 check_currency_change(Rows *old, const char *customer_id, const char *currency)
 {
@@ -106,7 +125,8 @@ check_currency_change(Rows *old, const char *customer_id, const char *currency)
 	Rows plans;
 
 	currency_require(currency);
-	if (row_bool(old, "currency_fixed") && strcmp(current, currency) != 0)
+	if (current != NULL && strcmp(current, currency) != 0 &&
+		(row_bool(old, "currency_fixed") || has_money(customer_id)))
 		billing_error(FROZEN, errmsg("the currency of customer \"%s\" is fixed", customer_id),
 					  errdetail("It is %s, since the customer has money or invoices.", current));
 	arg_text(&args, customer_id);
@@ -202,7 +222,7 @@ billing_register_customer(PG_FUNCTION_ARGS)
 		check_currency_change(&rows, customer_id, currency);
 	if (!PG_ARGISNULL(10))
 		check_zone_change(&rows, customer_id, TextDatumGetCString(PG_GETARG_DATUM(10)));
-	for (int i = 0; i < 13; i++)
+	for (int i = 0; i < 14; i++)
 		arg_pass(&args, fcinfo, i);
 	arg_datum(&args, TimestampTzGetDatum(clock_now()));
 	rows = stmt_run(&update_customer, &args);

@@ -49,6 +49,7 @@ typedef struct Invoice
 	DateADT issued_on;
 	TimestampTz issued_at;
 	TimestampTz due_at;
+	Money applied_credit;
 	bool paid; /* whole, before it is written */
 } Invoice;
 

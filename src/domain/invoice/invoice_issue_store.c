@@ -25,26 +25,27 @@ static Stmt insert_headers = {
 	.sql =
 		"INSERT INTO billing.invoice_headers (customer_id, invoice_id, number, period, period_start,"
 		" period_end, currency, net, tax, total, due_at, snapshot_hash, customer_snapshot,"
-		" replaces_invoice_id, issued_on, issued_at, captured_at, status, amount_paid, paid_at)"
+		" replaces_invoice_id, issued_on, issued_at, captured_at, status, applied_credit, amount_paid,"
+		" paid_at)"
 		" SELECT i.customer_id, i.invoice_id, i.number, i.period, i.period_start, i.period_end,"
 		" i.currency, i.net, i.tax, i.total, i.due_at, i.snapshot_hash, i.customer_snapshot::jsonb,"
-		" i.replaces::uuid, $16, $17, $17,"
-		" CASE WHEN i.paid THEN 'PAID' ELSE 'ISSUED' END, CASE WHEN i.paid THEN i.total ELSE 0 END,"
-		" CASE WHEN i.paid THEN $17 END"
-		" FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+		" i.replaces::uuid, $17, $18, $18,"
+		" CASE WHEN i.paid THEN 'PAID' ELSE 'ISSUED' END, i.applied_credit,"
+		" CASE WHEN i.paid THEN i.total - i.applied_credit ELSE 0 END, CASE WHEN i.paid THEN $18 END"
+		" FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
 		" i(customer_id, invoice_id, number, period, period_start, period_end, currency, net, tax,"
-		" total, due_at, snapshot_hash, customer_snapshot, replaces, paid)",
+		" total, due_at, snapshot_hash, customer_snapshot, replaces, paid, applied_credit)",
 	.expect = SPI_OK_INSERT,
-	.nargs = 17,
+	.nargs = 18,
 	.argtypes = {TEXTARRAYOID, UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID,
 				 TIMESTAMPTZARRAYOID, TEXTARRAYOID, NUMERICARRAYOID, NUMERICARRAYOID,
 				 NUMERICARRAYOID, TIMESTAMPTZARRAYOID, BYTEAARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
-				 BOOLARRAYOID, DATEOID, TIMESTAMPTZOID},
+				 BOOLARRAYOID, NUMERICARRAYOID, DATEOID, TIMESTAMPTZOID},
 };
 
 static const Oid header_types[] = {TEXTOID,        UUIDOID,  TEXTOID,    TEXTOID,    TIMESTAMPTZOID,
 								   TIMESTAMPTZOID, TEXTOID,  NUMERICOID, NUMERICOID, NUMERICOID,
-								   TIMESTAMPTZOID, BYTEAOID, TEXTOID,    TEXTOID,    BOOLOID};
+								   TIMESTAMPTZOID, BYTEAOID, TEXTOID,    TEXTOID,    BOOLOID, NUMERICOID};
 
 static Stmt insert_lines = {
 	.name = "insert_invoice_lines",
@@ -108,6 +109,7 @@ headers_insert(Invoice **invoices, int count)
 		batch_text(batch, invoice->customer_snapshot);
 		batch_text(batch, invoice->replaces_invoice_id);
 		batch_datum(batch, BoolGetDatum(invoice->paid));
+		batch_money(batch, invoice->applied_credit);
 	}
 	batch_args(batch, &args);
 	arg_datum(&args, DateADTGetDatum(invoices[0]->issued_on));

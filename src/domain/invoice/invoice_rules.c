@@ -102,5 +102,6 @@ invoice_complete(Invoice *invoice, Money carried)
 	invoice->net = lines_net(invoice);
 	invoice->tax = money_percentage(invoice->net, &invoice->tax_rate.percentage);
 	invoice->total = money_add(invoice->net, invoice->tax);
+	invoice->applied_credit = money_zero(invoice->currency);
 	invoice_spread_tax(invoice);
 }

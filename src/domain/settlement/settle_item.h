@@ -21,6 +21,7 @@ typedef struct SettleItem
 	char *tax_code;
 	int net_days;
 	bool automatic;
+	bool auto_apply_credit;
 	char *snapshot;
 	PeriodBounds bounds;
 	char *invoice_id; /* of the live invoice of the period, NULL: none */

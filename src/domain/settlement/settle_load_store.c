@@ -19,7 +19,7 @@ static Stmt select_customers = {
 	.name = "settle_customers",
 	.sql =
 		"SELECT c.customer_id, c.currency, c.currency_fixed_at IS NOT NULL AS currency_fixed, c.time_zone, c.tax_code, c.net_days,"
-		" c.collection = 'AUTOMATIC' AS automatic,"
+		" c.collection = 'AUTOMATIC' AS automatic, c.auto_apply_credit,"
 		" pg_catalog.jsonb_build_object('customerId', c.customer_id, 'name', c.name,"
 		" 'legalName', c.legal_name, 'taxId', c.tax_id, 'email', c.email, 'address', c.address,"
 		" 'country', c.country)::text AS snapshot"
@@ -196,6 +196,7 @@ load_customers(Settlement *settlement)
 		item->tax_code = row_text_or_null(&rows, "tax_code");
 		item->net_days = row_int32(&rows, "net_days");
 		item->automatic = row_bool(&rows, "automatic");
+		item->auto_apply_credit = row_bool(&rows, "auto_apply_credit");
 		item->snapshot = row_text(&rows, "snapshot");
 		item->bounds = period_bounds(settlement->period, item->time_zone);
 	}

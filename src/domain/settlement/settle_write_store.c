@@ -1,9 +1,9 @@
 /*
  * settle_write_store.c
- *	  Locking, issuing, charging and recording the customers of a settlement.
+ *	  Locking and recording the customers of a settlement.
  *
- * Locks, in this order: the advisory lock of each customer, by customer; the number
- * series; rows of settlement_runs (locked by the caller) and unbilled_usage.
+ * Locks, in this order: the advisory lock of each customer, by customer; what settle_issue_store.c
+ * says; rows of settlement_runs (locked by the caller) and unbilled_usage.
  */
 #include "postgres.h"
 
@@ -12,10 +12,6 @@
 #include "core/batch.h"
 #include "core/clock.h"
 #include "core/errors.h"
-#include "core/ids.h"
-#include "domain/invoice/invoice_state.h"
-#include "domain/invoice/invoice_store.h"
-#include "domain/payment/payment.h"
 #include "domain/settlement/settlement.h"
 #include "mb/pg_wchar.h"
 #include "portability/instr_time.h"
@@ -73,18 +69,6 @@ static Stmt clear_marks = {
 	.expect = SPI_OK_DELETE,
 	.nargs = 3,
 	.argtypes = {TEXTARRAYOID, DATEARRAYOID, INT8ARRAYOID},
-	.by_index = true,
-};
-
-static Stmt fix_currencies = {
-	.name = "fix_currencies",
-	.sql = "UPDATE billing.customers c SET currency = f.currency, currency_fixed_at = $4"
-		   " FROM unnest($1, $2, $3) f(customer_id, currency, seen_currency)"
-		   " WHERE c.customer_id = f.customer_id"
-		   " AND c.currency IS NOT DISTINCT FROM f.seen_currency AND c.currency_fixed_at IS NULL",
-	.expect = SPI_OK_UPDATE,
-	.nargs = 4,
-	.argtypes = {TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID},
 	.by_index = true,
 };
 
@@ -165,121 +149,6 @@ settle_item_fail(SettleItem *item, ErrorData *error)
 	item->failure_reason = reason;
 	item->retriable = is_retriable(error->sqlerrcode);
 	item->error = error;
-}
-
-/* The first invoice fixes the currency of its customer, unless he got another in the meantime. */
-static void
-fix_customer_currencies(SettleItem **items, int count)
-{
-	static const Oid types[] = {TEXTOID, TEXTOID, TEXTOID};
-	Batch *batch = batch_new(types, lengthof(types));
-	StmtArgs args = {0};
-
-	for (int i = 0; i < count; i++)
-	{
-		if (items[i]->currency_fixed)
-			continue;
-		batch_row(batch);
-		batch_text(batch, items[i]->customer_id);
-		batch_text(batch, items[i]->invoice->currency->code);
-		batch_text(batch, items[i]->currency != NULL ? items[i]->currency->code : NULL);
-	}
-	if (batch->rows == 0)
-		return;
-	batch_args(batch, &args);
-	arg_datum(&args, TimestampTzGetDatum(clock_now()));
-	if (stmt_run(&fix_currencies, &args).count != (uint64) batch->rows)
-		billing_retry(errmsg("the currency of a customer changed while he was settled"));
-}
-
-/*
- * Asks for the money of customers with automatic collection, before the invoices are written, so
- * that each is written once; what has nothing due is paid without a charge. Answers the payments.
- */
-static Payment *
-charge_items(SettleItem **items, int count, int *payment_count)
-{
-	Payment *payments = palloc0(sizeof(Payment) * count);
-	SettleItem **charged = palloc(sizeof(SettleItem *) * count);
-	int n = 0;
-
-	for (int i = 0; i < count; i++)
-	{
-		Invoice *invoice = items[i]->invoice;
-
-		invoice->paid = money_is_zero(invoice->total);
-		if (invoice->paid || !items[i]->automatic)
-			continue;
-		charged[n] = items[i];
-		payments[n++] = (Payment){
-			.customer_id = invoice->customer_id,
-			.operation = "settlement",
-			.target_type = TARGET_INVOICE,
-			.target_id = invoice->invoice_id,
-			.amount = invoice->total,
-		};
-	}
-	payments_authorize(payments, n);
-	for (int i = 0; i < n; i++)
-	{
-		charged[i]->invoice->paid = payments[i].answer.outcome == PROVIDER_APPROVED;
-		charged[i]->payment_id = id_text(payments[i].payment_id);
-		charged[i]->payment_failure = payments[i].answer.failure_code;
-	}
-	*payment_count = n;
-	return payments;
-}
-
-static void
-announce_paid_items(SettleItem **items, int count)
-{
-	InvoicePaid *paid = palloc0(sizeof(InvoicePaid) * count);
-	int n = 0;
-
-	for (int i = 0; i < count; i++)
-	{
-		Invoice *invoice = items[i]->invoice;
-
-		if (invoice->paid)
-			paid[n++] = (InvoicePaid){invoice->customer_id, id_text(invoice->invoice_id),
-									  invoice->number, invoice->total, items[i]->payment_id};
-	}
-	invoices_announce_paid(paid, n);
-}
-
-/* Numbers, writes and charges the composed invoices. Needs spi_begin() and the locks. */
-void
-settlement_issue(Settlement *settlement)
-{
-	Invoice **invoices = palloc(sizeof(Invoice *) * Max(settlement->count, 1));
-	SettleItem **items = palloc(sizeof(SettleItem *) * Max(settlement->count, 1));
-	Payment *payments;
-	int payment_count;
-	int count = 0;
-
-	for (int i = 0; i < settlement->count; i++)
-	{
-		SettleItem *item = &settlement->items[i];
-
-		if (item->invoice == NULL)
-			continue;
-		if (money_is_zero(item->invoice->total) && settlement_skips_zero())
-		{
-			item->invoice = NULL;
-			item->skipped = true;
-			continue;
-		}
-		items[count] = item;
-		invoices[count++] = item->invoice;
-	}
-	if (count == 0)
-		return;
-	fix_customer_currencies(items, count);
-	invoices_number(invoices, count);
-	payments = charge_items(items, count, &payment_count);
-	invoices_issue(invoices, count);
-	(void) payments_record(payments, payment_count); /* without keys */
-	announce_paid_items(items, count);
 }
 
 static void

@@ -176,16 +176,15 @@ result_message(const SettleItem *item)
 	return item->payment_id != NULL ? "invoice issued, payment pending" : "invoice issued";
 }
 
+/* Of the charge: what credits paid, or a total of 0, was not charged. */
 static const char *
 payment_status(const SettleItem *item)
 {
+	if (item->invoice == NULL || item->payment_id == NULL)
+		return "NONE";
 	if (item->payment_failure != NULL)
 		return "FAILED";
-	if (item->payment_id != NULL && !item->invoice->paid)
-		return "PENDING";
-	return item->invoice != NULL && item->invoice->paid && !money_is_zero(item->invoice->total)
-			   ? "APPROVED"
-			   : "NONE";
+	return item->invoice->paid ? "APPROVED" : "PENDING";
 }
 
 static Datum
