@@ -8,6 +8,7 @@
 #include "core/money.h"
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
+#include "utils/date.h"
 
 #define CREDIT_REFUND "REFUND_TO_CREDIT"
 
@@ -22,10 +23,11 @@ typedef struct CreditGrant
 	const char *reason;
 	const char *metadata;
 	const char *idempotency_key;
-	Datum fingerprint;         /* bytea, 0 without a key */
-	const char *debit_account; /* where the money comes from */
-	Datum journal_id;          /* 0: a journal of its own */
-	Datum credit_id;           /* given by credit_grant() */
+	Datum fingerprint;           /* bytea, 0 without a key */
+	const char *debit_account;   /* where the money comes from */
+	Datum journal_id;            /* 0: a journal of its own */
+	const DateADT *effective_on; /* the accounting date, NULL: today */
+	Datum credit_id;             /* given by credit_grant() */
 } CreditGrant;
 
 /*

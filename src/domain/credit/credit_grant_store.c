@@ -70,7 +70,8 @@ grant_post(const CreditGrant *grant)
 		.kind = "CREDIT_GRANTED",
 		.reference_type = "CREDIT",
 		.reference_id = id_text(grant->credit_id),
-		.effective_on = zone_day(clock_now(), house_time_zone()),
+		.effective_on = grant->effective_on != NULL ? *grant->effective_on
+													: zone_day(clock_now(), house_time_zone()),
 	};
 
 	ledger_post(&transfer, 1);

@@ -60,10 +60,10 @@ method_find(Payment *payment, DateADT today)
 	arg_datum(&args, DateADTGetDatum(today));
 	rows = stmt_run(&select_method, &args);
 	if (!row_next(&rows))
-		billing_error(
-			PAYMENT_METHOD_NOT_FOUND,
-			errmsg("payment method %s does not exist", id_text(payment->payment_method_id)),
-			errhint("Register it for the customer with register_payment_method()."));
+		billing_error(PAYMENT_METHOD_NOT_FOUND,
+					  errmsg("payment method %s does not exist",
+							 id_text(payment->payment_method_id)),
+					  errhint("Register it for the customer with register_payment_method()."));
 	method_take(payment, &rows);
 	if (wanted != NULL && strcmp(wanted, payment->method) != 0)
 		billing_error(INVALID_ARGUMENT, errmsg("payment method is not of type %s", wanted),

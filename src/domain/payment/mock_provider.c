@@ -25,8 +25,9 @@ either_begins(const ProviderCall *call, const char *prefix)
 static ProviderAnswer
 declined(const char *code, const char *message)
 {
-	return (ProviderAnswer){
-		.outcome = PROVIDER_DECLINED, .failure_code = code, .failure_message = message};
+	return (ProviderAnswer){.outcome = PROVIDER_DECLINED,
+							.failure_code = code,
+							.failure_message = message};
 }
 
 static ProviderAnswer

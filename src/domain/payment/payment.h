@@ -19,14 +19,14 @@ typedef struct Payment
 	const char *customer_id;
 	const char *operation; /* the function that makes it, or settlement */
 	const char *target_type;
-	Datum target_id;       /* of TOP_UP: the wallet */
-	const Order *order;    /* of ORDER, locked */
+	Datum target_id;    /* of TOP_UP: the wallet */
+	const Order *order; /* of ORDER, locked */
 	Money amount;
-	Money excess;            /* of what was recorded: beyond what was due */
-	Datum credit_id;         /* what the excess became, 0: none */
-	const char *method;      /* NULL: that of the default payment method, else CARD */
-	Datum payment_method_id; /* 0: the default of that method, if there is one */
-	const char *reference;   /* of a recorded transfer */
+	Money excess;                /* of what was recorded: beyond what was due */
+	Datum credit_id;             /* what the excess became, 0: none */
+	const char *method;          /* NULL: that of the default payment method, else CARD */
+	Datum payment_method_id;     /* 0: the default of that method, if there is one */
+	const char *reference;       /* of a recorded transfer */
 	const char *idempotency_key; /* of the caller, or NULL */
 	Datum fingerprint;           /* bytea, 0 without a key */
 	const char *metadata;

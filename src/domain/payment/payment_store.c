@@ -35,10 +35,10 @@ static Stmt insert_payments = {
 		" DO NOTHING",
 	.expect = SPI_OK_INSERT,
 	.nargs = 21,
-	.argtypes = {TEXTARRAYOID,  UUIDARRAYOID,    TEXTARRAYOID,    TEXTARRAYOID, UUIDARRAYOID,
-				 NUMERICARRAYOID, NUMERICARRAYOID, TEXTARRAYOID,  TEXTARRAYOID, UUIDARRAYOID,
-				 TEXTARRAYOID,  TEXTARRAYOID,    TEXTARRAYOID,    TEXTARRAYOID, TEXTARRAYOID,
-				 UUIDARRAYOID,  TEXTARRAYOID,    TEXTARRAYOID,    BYTEAARRAYOID, TEXTARRAYOID,
+	.argtypes = {TEXTARRAYOID,    UUIDARRAYOID,    TEXTARRAYOID, TEXTARRAYOID,  UUIDARRAYOID,
+				 NUMERICARRAYOID, NUMERICARRAYOID, TEXTARRAYOID, TEXTARRAYOID,  UUIDARRAYOID,
+				 TEXTARRAYOID,    TEXTARRAYOID,    TEXTARRAYOID, TEXTARRAYOID,  TEXTARRAYOID,
+				 UUIDARRAYOID,    TEXTARRAYOID,    TEXTARRAYOID, BYTEAARRAYOID, TEXTARRAYOID,
 				 TIMESTAMPTZOID},
 };
 
@@ -69,10 +69,9 @@ static Stmt end_payment = {
 
 static Stmt end_attempt = {
 	.name = "end_attempt",
-	.sql =
-		"UPDATE billing.payment_attempts a SET status = $3, provider_reference = $4,"
-		" failure_code = $5, failure_message = $6, finished_at = $7"
-		" WHERE a.customer_id = $1 AND a.payment_id = $2 AND a.status IN ('SENT', 'UNKNOWN')",
+	.sql = "UPDATE billing.payment_attempts a SET status = $3, provider_reference = $4,"
+		   " failure_code = $5, failure_message = $6, finished_at = $7"
+		   " WHERE a.customer_id = $1 AND a.payment_id = $2 AND a.status IN ('SENT', 'UNKNOWN')",
 	.expect = SPI_OK_UPDATE,
 	.nargs = 7,
 	.argtypes = {TEXTOID, UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID},
@@ -158,10 +157,10 @@ payment_to_batch(Batch *batch, const Payment *payment)
 bool
 payments_insert(const Payment *payments, int count)
 {
-	static const Oid types[] = {TEXTOID,    UUIDOID, TEXTOID, TEXTOID, UUIDOID, NUMERICOID,
-								NUMERICOID, TEXTOID, TEXTOID, UUIDOID, TEXTOID, TEXTOID,
-								TEXTOID,    TEXTOID, TEXTOID, UUIDOID, TEXTOID, TEXTOID,
-								BYTEAOID,   TEXTOID};
+	static const Oid types[] = {TEXTOID,    UUIDOID,    TEXTOID, TEXTOID,  UUIDOID,
+								NUMERICOID, NUMERICOID, TEXTOID, TEXTOID,  UUIDOID,
+								TEXTOID,    TEXTOID,    TEXTOID, TEXTOID,  TEXTOID,
+								UUIDOID,    TEXTOID,    TEXTOID, BYTEAOID, TEXTOID};
 	Batch *batch = batch_new(types, lengthof(types));
 	StmtArgs args = {0};
 	Rows rows;

@@ -63,11 +63,11 @@ transfer_amount(Transfer *transfer, const Currency *currency)
 	if (money_compare(payment->amount, money_zero(currency)) <= 0)
 		billing_error(INVALID_ARGUMENT, errmsg("amount must be above 0"));
 	if (payment->idempotency_key != NULL)
-		payment->fingerprint = digest_text(psprintf(
-			"%s %s " INT64_FORMAT " %s %s %s", payment->operation, id_text(payment->target_id),
-			payment->amount.minor, payment->method,
-			transfer->timed ? psprintf(INT64_FORMAT, transfer->received_at) : "-",
-			payment->reference != NULL ? psprintf("+%s", payment->reference) : "-"));
+		payment->fingerprint = digest_text(
+			psprintf("%s %s " INT64_FORMAT " %s %s %s", payment->operation,
+					 id_text(payment->target_id), payment->amount.minor, payment->method,
+					 transfer->timed ? psprintf(INT64_FORMAT, transfer->received_at) : "-",
+					 payment->reference != NULL ? psprintf("+%s", payment->reference) : "-"));
 }
 
 /* What is beyond what is due, as a credit that never expires. */
@@ -82,6 +82,7 @@ excess_grant(Payment *payment)
 		.reason = "more was transferred than was due",
 		.debit_account = ACCOUNT_BANK,
 		.journal_id = payment->payment_id,
+		.effective_on = &payment->effective_on,
 	};
 
 	if (money_is_zero(payment->excess))
@@ -121,8 +122,7 @@ PG_FUNCTION_INFO_V1(billing_record_payment);
 Datum
 billing_record_payment(PG_FUNCTION_ARGS)
 {
-	Transfer transfer = {
-		.payment = {.operation = "record_payment", .target_type = TARGET_INVOICE}};
+	Transfer transfer = {.payment = {.operation = "record_payment", .target_type = TARGET_INVOICE}};
 	Payment *payment = &transfer.payment;
 	PayableInvoice invoice;
 	Datum result;

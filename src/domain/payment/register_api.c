@@ -45,13 +45,14 @@ static Stmt clear_default = {
 
 static Stmt upsert_method = {
 	.name = "upsert_payment_method",
-	.sql = "INSERT INTO billing.payment_methods AS m (customer_id, payment_method_id, type, provider,"
-		   " token, is_default, brand, last4, expires_on, metadata, created_at, updated_at)"
-		   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb, $11, $11)"
-		   " ON CONFLICT (customer_id, provider, token) DO UPDATE SET type = EXCLUDED.type,"
-		   " is_default = EXCLUDED.is_default, brand = EXCLUDED.brand, last4 = EXCLUDED.last4,"
-		   " expires_on = EXCLUDED.expires_on, metadata = EXCLUDED.metadata,"
-		   " updated_at = EXCLUDED.updated_at RETURNING m AS method",
+	.sql =
+		"INSERT INTO billing.payment_methods AS m (customer_id, payment_method_id, type, provider,"
+		" token, is_default, brand, last4, expires_on, metadata, created_at, updated_at)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb, $11, $11)"
+		" ON CONFLICT (customer_id, provider, token) DO UPDATE SET type = EXCLUDED.type,"
+		" is_default = EXCLUDED.is_default, brand = EXCLUDED.brand, last4 = EXCLUDED.last4,"
+		" expires_on = EXCLUDED.expires_on, metadata = EXCLUDED.metadata,"
+		" updated_at = EXCLUDED.updated_at RETURNING m AS method",
 	.expect = SPI_OK_INSERT_RETURNING,
 	.nargs = 11,
 	.argtypes = {TEXTOID, UUIDOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID, DATEOID,
