@@ -128,6 +128,14 @@ arg_choice_optional(FunctionCallInfo fcinfo, int number, const char *name,
 	return NULL; /* not reached */
 }
 
+/* A currency that is given; UNKNOWN_CURRENCY, whatever is wrong with it. */
+const Currency *
+arg_currency(FunctionCallInfo fcinfo, int number)
+{
+	return currency_require(PG_ARGISNULL(number) ? NULL
+												 : text_to_cstring(PG_GETARG_TEXT_PP(number)));
+}
+
 /* The row that an entry point answers, of its declared type. */
 Datum
 result_of(FunctionCallInfo fcinfo, Datum *values, bool *nulls)

@@ -5,6 +5,7 @@
 #ifndef BILLING_ARGS_H
 #define BILLING_ARGS_H
 
+#include "core/currency.h"
 #include "fmgr.h"
 #include "utils/timestamp.h"
 
@@ -28,6 +29,7 @@ extern char *
 arg_json_optional(FunctionCallInfo fcinfo, int number, const char *name, int max_bytes);
 extern char *arg_choice_optional(FunctionCallInfo fcinfo, int number, const char *name,
 								 const char *const *choices);
+extern const Currency *arg_currency(FunctionCallInfo fcinfo, int number);
 extern Datum result_of(FunctionCallInfo fcinfo, Datum *values, bool *nulls);
 
 #endif

@@ -78,7 +78,7 @@ grant_from_args(FunctionCallInfo fcinfo, CreditGrant *grant)
 	grant->type = arg_choice_optional(fcinfo, 1, "type", credit_types);
 	if (grant->type == NULL)
 		billing_error(INVALID_ARGUMENT, errmsg("type must not be null"));
-	currency = currency_require(arg_text_required(fcinfo, 3, "currency", MAX_NAME));
+	currency = arg_currency(fcinfo, 3);
 	grant->amount = numeric_to_money(arg_required(fcinfo, 2, "amount"), currency, "amount");
 	if (money_is_negative(grant->amount) || money_is_zero(grant->amount))
 		billing_error(INVALID_ARGUMENT, errmsg("amount must be above 0"));

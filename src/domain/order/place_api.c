@@ -108,7 +108,7 @@ placement_from_args(FunctionCallInfo fcinfo, Placement *placement)
 
 	placement->order.customer_id = arg_text_required(fcinfo, 0, "customer_id", MAX_CUSTOMER_ID);
 	actor_require_customer(placement->order.customer_id);
-	currency = currency_require(arg_text_required(fcinfo, 1, "currency", MAX_NAME));
+	currency = arg_currency(fcinfo, 1);
 	placement->items =
 		order_items_parse(DatumGetJsonbP(arg_required(fcinfo, 2, "items")), currency);
 	placement->order.total = placement->items.total;

@@ -181,7 +181,7 @@ billing_request_top_up(PG_FUNCTION_ARGS)
 	payment.customer_id = arg_text_required(fcinfo, 0, "customer_id", MAX_CUSTOMER_ID);
 	actor_require_customer(payment.customer_id);
 	amount = arg_required(fcinfo, 1, "amount");
-	currency = currency_require(arg_text_required(fcinfo, 2, "currency", MAX_NAME));
+	currency = arg_currency(fcinfo, 2);
 	payment.amount = numeric_to_money(amount, currency, "amount");
 	if (money_compare(payment.amount, money_zero(currency)) <= 0)
 		billing_error(INVALID_ARGUMENT, errmsg("amount must be above 0"));

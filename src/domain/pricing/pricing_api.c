@@ -95,7 +95,7 @@ plan_from_args(FunctionCallInfo fcinfo, NewPlan *plan)
 
 	plan->name = arg_text_required(fcinfo, 0, "name", MAX_NAME);
 	plan->currency =
-		currency_require(PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1)));
+		arg_currency(fcinfo, 1);
 	plan->charges = DatumGetJsonbP(arg_required(fcinfo, 2, "charges"));
 	plan->effective_from = arg_time_required(fcinfo, 3, "effective_from");
 	plan->customer_id = arg_text_optional(fcinfo, 4, "customer_id", MAX_CUSTOMER_ID);
@@ -243,7 +243,7 @@ billing_round_money(PG_FUNCTION_ARGS)
 {
 	Decimal amount = numeric_require_decimal(arg_required(fcinfo, 0, "amount"), "amount");
 	const Currency *currency =
-		currency_require(PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1)));
+		arg_currency(fcinfo, 1);
 
 	return money_to_numeric(money_round(&amount, currency));
 }

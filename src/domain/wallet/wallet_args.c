@@ -73,7 +73,7 @@ wallet_call_read(FunctionCallInfo fcinfo, WalletCall *call, StringInfo signature
 	char *metadata;
 
 	call->customer_id = arg_text_required(fcinfo, 0, "customer_id", MAX_CUSTOMER_ID);
-	currency = currency_require(PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	currency = arg_currency(fcinfo, 2);
 	call->amount = arg_amount(fcinfo, 1, currency);
 	call->unheld = money_zero(currency);
 	reference_read(fcinfo, call);
