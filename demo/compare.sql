@@ -81,7 +81,7 @@ SELECT coalesce(x.currency, i.currency) AS currency, x.customer_id AS expected_i
 	i.net, i.tax, i.total, x.net + x.tax AS expected,
 	(i.net, i.tax) IS DISTINCT FROM (x.net, x.tax) AS differs
 FROM expected x
-FULL JOIN (SELECT * FROM billing.invoices WHERE period = '2026-05' AND customer_id <> 'acme-corp') i
+FULL JOIN (SELECT * FROM billing.invoices WHERE period = '2026-05' AND customer_id LIKE 'cust-%') i
 	USING (customer_id);
 
 SELECT currency, count(invoice_id) AS invoices, sum(net) AS net, sum(tax) AS tax, sum(total) AS billed,
@@ -96,7 +96,7 @@ BEGIN
 	ASSERT (SELECT count(*) = 0 FROM billing.settlement_runs WHERE status <> 'COMPLETED'), 'a settlement failed';
 	ASSERT (SELECT count(DISTINCT issued_on) = 1 AND min(issued_on) = '2026-06-02' FROM billing.invoices),
 		'invoices have another issue date than the test clock';
-	ASSERT (SELECT count(*) = max(number) AND count(*) = 2001 FROM billing.document_numbers),
+	ASSERT (SELECT count(*) = max(number) AND count(*) = 2002 FROM billing.document_numbers WHERE series = 'INV'),
 		'the invoice numbers have a gap';
 END;
 $$;
