@@ -16,6 +16,8 @@ package FaultScenarios;
 use strict;
 use warnings;
 
+use FaultMoneyScenarios;
+
 my $may = '2026-05-10T00:00Z';
 my $june_2 = '2026-06-02T00:00Z';
 my $july_2 = '2026-07-02T00:00Z';
@@ -261,6 +263,6 @@ my @money = (
 # Volatile functions that write nothing.
 our %read_only = (window_snapshot => 'takes a transaction id and reads the present snapshot');
 
-our @all = map { { before => '', now => $june_2, repeats => 1, procedure => 0, %$_ } } @customers, @workers, @usage, @money;
+our @all = map { { before => '', now => $june_2, repeats => 1, procedure => 0, %$_ } } @customers, @workers, @usage, @money, @FaultMoneyScenarios::all;
 
 1;
