@@ -609,7 +609,7 @@ CALL pg_temp.add_invoice('invoice_document');
 CALL pg_temp.add_invoice('pay_invoice');
 CALL pg_temp.add_choice('pay_invoice', 'method', false, 'CARD');
 CALL pg_temp.add('pay_invoice', 'payment_method_id',
-	'unknown', $$'01900000-0000-7000-8000-000000000000'$$, 'INVALID_ARGUMENT');
+	'unknown', $$'01900000-0000-7000-8000-000000000000'$$, 'PAYMENT_METHOD_NOT_FOUND');
 CALL pg_temp.add_text('pay_invoice', 'idempotency_key', 128, false);
 CALL pg_temp.add_object('pay_invoice', 'metadata', 16384);
 CALL pg_temp.add_invoice('cancel_invoice');
@@ -627,6 +627,8 @@ CALL pg_temp.add('verify', 'since',
 	'minus infinity: all', $$'-infinity'$$, 'OK',
 	'end of time', $$'294276-12-31 23:59:59.999999'$$, 'OK',
 	'beginning of time', $$'4714-11-24 BC'$$, 'OK');
+
+\ir include/money_cases.sql
 
 -- ---- running them -------------------------------------------------------------------------------
 

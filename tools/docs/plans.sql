@@ -48,6 +48,60 @@ BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT billing.run_settlement('plans', '2026-05');
 COMMIT;
 
+-- wallets
+SELECT billing.open_wallet('plans', 'USD');
+SELECT billing.top_up_wallet('plans-wallet', 1000, 'KRW', idempotency_key => 'plans') FROM generate_series(1, 2);
+SELECT billing.charge_wallet('plans-wallet', 10, 'KRW', idempotency_key => 'plans') FROM generate_series(1, 2);
+SELECT billing.hold_wallet('plans-wallet', 50, 'KRW', idempotency_key => 'plans-' || n % 4, expires_at => '2026-06-05T01:00:00Z') FROM generate_series(1, 8) n;
+SELECT billing.capture_hold(h.hold_id, 20, 'plans') FROM billing.wallet_holds h, generate_series(1, 2) WHERE h.idempotency_key = 'plans-1';
+SELECT billing.release_hold(h.hold_id, 'plans') FROM billing.wallet_holds h, generate_series(1, 2) WHERE h.idempotency_key = 'plans-2';
+SET billing.now = '2026-06-05T02:00:00Z';
+SELECT billing.charge_wallet('plans-wallet', 900, 'KRW');
+SELECT billing.top_up_wallet('plans-wallet', 1000, 'KRW');
+SELECT billing.hold_wallet('plans-wallet', 50, 'KRW', expires_at => '2026-06-05T03:00:00Z');
+SET billing.now = '2026-06-05T04:00:00Z';
+SELECT billing.expire_holds();
+
+-- orders, payments, refunds
+SELECT billing.register_payment_method('plans-wallet', 'CARD', 'mock', 'tok', last4 => '4242') FROM generate_series(1, 2);
+SELECT billing.place_order('plans-wallet', 'KRW', '[{"sku": "a", "quantity": 2, "unitPrice": 55}]', 'plans-' || n % 5) FROM generate_series(1, 10) n;
+SELECT billing.pay_order(o.order_id, 'CARD', idempotency_key => 'plans') FROM billing.orders o, generate_series(1, 2) WHERE o.idempotency_key = 'plans-0';
+SELECT billing.pay_order(o.order_id, 'WALLET') FROM billing.orders o WHERE o.idempotency_key = 'plans-1';
+SELECT billing.pay_order(o.order_id, payment_method_id => m.payment_method_id, idempotency_key => 'UNKNOWN_plans')
+	FROM billing.orders o, billing.payment_methods m WHERE o.idempotency_key = 'plans-2' AND m.token = 'tok';
+SELECT billing.cancel_order(o.order_id, 'wrong') FROM billing.orders o WHERE o.idempotency_key = 'plans-3';
+SELECT billing.fail_order(o.order_id, 'wrong') FROM billing.orders o WHERE o.idempotency_key = 'plans-4';
+SELECT billing.resolve_payment(p.payment_id, 'APPROVED', 'ref', 'asked') FROM billing.payments p WHERE p.status = 'PENDING';
+SELECT billing.request_top_up('plans-wallet', 100, 'KRW', idempotency_key => 'UNKNOWN_plans') FROM generate_series(1, 2);
+SELECT billing.resolve_payment(p.payment_id, 'APPROVED', 'ref', 'asked') FROM billing.payments p WHERE p.status = 'PENDING';
+SELECT billing.refund_payment(p.payment_id, 10, 'wrong', d, 'plans-' || d || p.payment_id) FROM billing.payments p, unnest(ARRAY['SOURCE', 'WALLET', 'CREDIT']) d,
+	generate_series(1, 2) WHERE p.customer_id = 'plans-wallet' AND p.target_type = 'ORDER' AND p.status = 'APPROVED';
+SELECT billing.refund_payment(p.payment_id, 10, idempotency_key => 'UNKNOWN_plans') FROM billing.payments p, billing.orders o
+	WHERE p.target_id = o.order_id AND p.status = 'APPROVED' AND o.idempotency_key = 'plans-0';
+SELECT billing.resolve_refund(r.refund_id, 'COMPLETED', 'ref', 'asked') FROM billing.refunds r WHERE r.status = 'REQUESTED';
+SELECT billing.refund_payment(p.payment_id, 10, idempotency_key => 'FAIL_plans') FROM billing.payments p, billing.orders o
+	WHERE p.target_id = o.order_id AND p.status = 'APPROVED' AND o.idempotency_key = 'plans-0';
+SELECT billing.soft_delete('REFUND', r.refund_id, 'a test') FROM billing.refunds r WHERE r.status = 'FAILED';
+
+-- credits, credit notes
+SELECT billing.register_customer('plans-credit', currency => 'KRW', tax_code => 'KR_VAT', collection => 'SEND_INVOICE');
+SELECT billing.ingest_usage('plans-credit', 'plans-credit', 'API_CALL', 30000, '2026-05-20T00:00:00Z');
+SELECT billing.grant_credit('plans-credit', t, 1000, 'KRW', NULL, idempotency_key => 'plans-' || t)
+	FROM unnest(ARRAY['PROMO', 'PREPAID', 'COMPENSATION', 'REFUND_TO_CREDIT']) t, generate_series(1, 2);
+SELECT billing.revoke_credit(c.credit_id, 'wrong') FROM billing.credits c WHERE c.idempotency_key = 'plans-COMPENSATION';
+SELECT billing.run_settlement('plans-credit', '2026-05');
+SELECT billing.grant_credit('plans-credit', 'PROMO', 1000, 'KRW', NULL, valid_until => '2026-06-06T00:00:00Z');
+SELECT billing.apply_credit('plans-credit', i.invoice_id, 500, 'plans') FROM billing.invoices i, generate_series(1, 2) WHERE i.customer_id = 'plans-credit';
+SELECT billing.record_payment(i.invoice_id, 10, reference => 'wire', idempotency_key => 'plans') FROM billing.invoices i, generate_series(1, 2) WHERE i.customer_id = 'plans-credit';
+SELECT billing.issue_credit_note(i.invoice_id, '[{"lineNo": 1, "net": 100}]', 'wrong', idempotency_key => 'plans') FROM billing.invoices i, generate_series(1, 2) WHERE i.customer_id = 'plans-credit';
+SELECT billing.record_payment(i.invoice_id, i.amount_due + 100) FROM billing.invoices i WHERE i.customer_id = 'plans-credit';
+SELECT billing.issue_credit_note(i.invoice_id, NULL, 'all wrong', 'WALLET') FROM billing.invoices i WHERE i.customer_id = 'plans-credit';
+SELECT billing.cancel_invoice(i.invoice_id, 'wrong', rebill => false) FROM billing.invoices i WHERE i.customer_id = 'FAIL_plans' AND i.status = 'ISSUED';
+SELECT billing.soft_delete('INVOICE', i.invoice_id, 'a test') FROM billing.invoices i WHERE i.status = 'CANCELLED' LIMIT 1;
+SELECT billing.soft_delete('PAYMENT', p.payment_id, 'a test') FROM billing.payments p WHERE p.status = 'FAILED' LIMIT 1;
+SET billing.now = '2026-06-07T00:00:00Z';
+SELECT billing.expire_credits();
+
 -- the next month, by several sessions
 SET billing.now = '2026-07-05T00:00:00Z';
 CALL billing.settle_period('2026-06', workers => 2);
