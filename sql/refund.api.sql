@@ -5,13 +5,13 @@ CREATE FUNCTION billing.refund_payment(payment_id uuid, amount numeric DEFAULT N
 	RETURNS billing.refunds LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'billing_refund_payment';
 COMMENT ON FUNCTION billing.refund_payment(uuid, numeric, text, text, text, jsonb) IS
-'Gives an APPROVED payment back, or a part of it (null: all that is left), in the payment''s currency: to its SOURCE, to the WALLET of the customer, or as a CREDIT. COMPLETED, FAILED, or REQUESTED while the outcome is not known; such a one counts against what is left. Of an invoice''s payment a credit note is written; an order turns REFUNDED when all is back. Errors: INVALID_ARGUMENT, PAYMENT_NOT_FOUND, ILLEGAL_STATE, REFUND_ALREADY_REQUESTED (nothing is left), REFUND_EXCEEDS_PAYMENT, INCOMPATIBLE_PARAMS, DUPLICATE_REQUEST.';
+'Gives an APPROVED payment back, or a part of it (null: all that is left), in the payment''s currency: to its SOURCE, to the WALLET of the customer, or as a CREDIT. COMPLETED, FAILED, or REQUESTED while the outcome is not known; such a one counts against what is left. Of an invoice''s payment a credit note is written; an order turns REFUNDED when all is back; a top-up goes back to its SOURCE only, out of the wallet. Errors: INVALID_ARGUMENT, PAYMENT_NOT_FOUND, ILLEGAL_STATE, PAYMENT_IN_PROGRESS, REFUND_ALREADY_REQUESTED (nothing is left), REFUND_EXCEEDS_PAYMENT, INSUFFICIENT_BALANCE (of a top-up that is spent), INCOMPATIBLE_PARAMS, DUPLICATE_REQUEST.';
 
 CREATE FUNCTION billing.resolve_refund(refund_id uuid, outcome text, provider_reference text, reason text)
 	RETURNS billing.refunds LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'billing_resolve_refund';
 COMMENT ON FUNCTION billing.resolve_refund(uuid, text, text, text) IS
-'Ends a REQUESTED refund with what the provider says: outcome COMPLETED (with its reference) or FAILED. A second call with the same outcome answers the row unchanged. For members of billing_service. Errors: INVALID_ARGUMENT, REFUND_NOT_FOUND, ILLEGAL_STATE.';
+'Ends a REQUESTED refund with what the provider says: outcome COMPLETED (with its reference) or FAILED. A second call with the same outcome answers the row unchanged. For members of billing_service. Errors: INVALID_ARGUMENT, REFUND_NOT_FOUND, ILLEGAL_STATE, INSUFFICIENT_BALANCE (of a top-up that is spent).';
 
 CREATE FUNCTION billing.soft_delete(kind text, id uuid, reason text) RETURNS boolean
 	LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
