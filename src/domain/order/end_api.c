@@ -60,13 +60,12 @@ static Stmt select_order = {
 };
 
 static void
-require_no_pending_payment(const Order *order, StmtArgs *key)
+require_no_pending_payment(StmtArgs *key)
 {
 	Rows rows = stmt_run(&pending_payment, key);
 
 	if (row_next(&rows))
-		billing_error(PAYMENT_IN_PROGRESS,
-					  errmsg("order %s is being paid", id_text(order->order_id)),
+		billing_error(PAYMENT_IN_PROGRESS, errmsg("order is being paid"),
 					  errdetail("Payment %s is not decided yet.", row_text(&rows, "payment_id")),
 					  errhint("Wait for the payment, or end it with resolve_payment()."));
 }
@@ -112,7 +111,7 @@ order_end(FunctionCallInfo fcinfo, const OrderEnd *end)
 	if (order.status != end->status)
 	{
 		order_require_transition(order.status, end->status);
-		require_no_pending_payment(&order, &key);
+		require_no_pending_payment(&key);
 		end_write(&order, end, reason);
 	}
 	rows = stmt_run(&select_order, &key);

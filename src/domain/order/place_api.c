@@ -4,7 +4,7 @@
  *
  * Guarantees: the total is the exact sum of the items, and net and tax sum to it. Idempotency: the
  * key and its fingerprint are columns of the order; callers of one key meet where it is inserted.
- * Locks: the key of the order.
+ * Locks: the key of the order; then that of a new customer.
  */
 #include "postgres.h"
 
@@ -139,19 +139,19 @@ placement_replay(const Placement *placement, Datum *result)
 	return true;
 }
 
-/* The tax point is now: a rate is in force from its valid_from on. */
+/* The tax point is now: a rate is in force from its valid_from on. A customer not made yet has no code. */
 static void
 placement_tax(Placement *placement)
 {
 	Order *order = &placement->order;
 	StmtArgs args = {0};
+	char *code;
 	Rows rows;
 
 	arg_text(&args, order->customer_id);
 	rows = stmt_run(&select_tax_code, &args);
-	if (!row_next(&rows))
-		billing_retry(errmsg("the customer is made by a transaction that is not visible"));
-	placement->rate = tax_rate_at(row_text_or_null(&rows, "tax_code"), clock_now() + 1);
+	code = row_next(&rows) ? row_text_or_null(&rows, "tax_code") : NULL;
+	placement->rate = tax_rate_at(code, clock_now() + 1);
 	order->tax_code = placement->rate.code;
 	order->tax = order_contained_tax(order->total, &placement->rate);
 	order->net = money_subtract(order->total, order->tax);
@@ -211,6 +211,7 @@ items_insert(const Placement *placement)
 	stmt_run(&insert_items, &args);
 }
 
+/* The order comes before its customer: callers of one key meet there, and nowhere before. */
 static Datum
 placement_write(Placement *placement)
 {
@@ -226,6 +227,7 @@ placement_write(Placement *placement)
 				errmsg("an idempotency key is used by a transaction that is not visible"));
 		return result;
 	}
+	customer_ensure(placement->order.customer_id);
 	items_insert(placement);
 	order_announce(&placement->order, &(OrderEvent){.type = "OrderPlaced",
 													.idempotency_key = placement->idempotency_key});
@@ -243,10 +245,7 @@ billing_place_order(PG_FUNCTION_ARGS)
 	placement_from_args(fcinfo, &placement);
 	spi_begin();
 	if (!placement_replay(&placement, &result))
-	{
-		customer_ensure(placement.order.customer_id);
 		result = placement_write(&placement);
-	}
 	spi_end();
 	return actor_visible_row(result);
 }

@@ -121,7 +121,7 @@ order_pay(Payment *payment, const Order *order)
 	Datum result;
 
 	order_require_transition(order->status, ORDER_PAID);
-	payment_require_none_pending(payment, psprintf("order %s", id_text(order->order_id)));
+	payment_require_none_pending(payment, "order");
 	payment->order = order;
 	payment->amount = order->total;
 	result = payment_make_met(payment);
