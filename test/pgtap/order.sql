@@ -62,7 +62,7 @@ SELECT throws_ok(format('SELECT billing.place_order(%s)', v.arguments), v.expect
 FROM (VALUES
 	($$NULL, 'KRW', '[]'$$, 'ZB001', 'no customer'),
 	($$' ', 'KRW', '[]'$$, 'ZB001', 'a blank customer'),
-	($$'c', NULL, '[]'$$, 'ZB001', 'no currency'),
+	($$'c', NULL, '[]'$$, 'ZB004', 'no currency'),
 	($$'c', 'XXX', '[]'$$, 'ZB004', 'an unknown currency'),
 	($$'c', 'KRW', NULL$$, 'ZB001', 'no items'),
 	($$'c', 'KRW', '[]'$$, 'ZB001', 'an empty list of items'),
