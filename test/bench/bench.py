@@ -11,11 +11,10 @@ import os
 import sys
 import time
 
-from server import Failed, Load, Server, Session, measure, median, percentile
+from ledger import bench_ledger, bench_wallet
+from server import PAIRS, QUICK, Failed, Load, Server, Session, buffers, measure, median, percentile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-QUICK = os.environ.get("QUICK", "") not in ("", "0")
-PAIRS = 3 if QUICK else 7
 METERS = ["API_CALL", "STORAGE_GB_HOUR", "ACTIVE_USER_SEAT", "DATA_TRANSFER_GB"]
 CUSTOMERS = 1000
 AT_ONCE = 10_000  # customers whose usage is loaded by one call
@@ -135,13 +134,6 @@ class Bench:
         admin.run(f"DROP DATABASE {session.name} WITH (FORCE)")
         admin.run("CHECKPOINT")
         admin.close()
-
-
-def buffers(session, statement):
-    """Shared buffers that a statement touches, with all that it runs inside."""
-    plan = json.loads("".join(session.run(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}")))
-    top = plan[0]["Plan"]
-    return sum(top[f"Shared {kind} Blocks"] for kind in ("Hit", "Read"))
 
 
 # ---- measurements ---------------------------------------------------------------------------
@@ -473,8 +465,9 @@ MEASUREMENTS = {
     "usage": bench_usage,
     "latency": bench_latency,
     "memory": bench_memory,
+    "wallet": bench_wallet,
 }
-ON_DEMAND = {"million": bench_million}
+ON_DEMAND = {"million": bench_million, "ledger": bench_ledger}
 
 
 def main():

@@ -19,13 +19,13 @@ $$;
 CREATE TABLE bench.aggregated_usage (LIKE billing.aggregated_usage INCLUDING ALL) WITH (fillfactor = 80);
 
 -- Fails unless each copy has the indexes of its original.
-DO $$
+CREATE PROCEDURE bench.require_same_indexes(names text[]) LANGUAGE plpgsql AS $$
 DECLARE
 	name text;
 	ours text;
 	copy text;
 BEGIN
-	FOREACH name IN ARRAY ARRAY['usage_events', 'usage_events_0', 'aggregated_usage'] LOOP
+	FOREACH name IN ARRAY names LOOP
 		SELECT string_agg(d, '; ' ORDER BY d) INTO ours
 			FROM pg_indexes, regexp_replace(indexdef, '^.* USING', CASE WHEN indexdef ~ 'UNIQUE' THEN 'unique' ELSE 'plain' END) d
 			WHERE schemaname = 'billing' AND tablename = name;
@@ -38,6 +38,7 @@ BEGIN
 	END LOOP;
 END;
 $$;
+CALL bench.require_same_indexes(ARRAY['usage_events', 'usage_events_0', 'aggregated_usage']);
 
 -- Lets a session meet every customer and every meter once, as a pooled connection has.
 CREATE FUNCTION bench.warm_up(customers int) RETURNS bigint LANGUAGE sql AS $$
@@ -55,7 +56,7 @@ DECLARE
 	name text;
 BEGIN
 	FOREACH name IN ARRAY ARRAY['invoice_headers', 'invoice_lines', 'invoice_taxes', 'payments', 'payment_attempts',
-		'ledger_transfers', 'outbox_0', 'audit_log', 'document_numbers', 'settlement_runs']
+		'ledger_transfers', 'outbox_0', 'audit_entries', 'document_numbers', 'settlement_runs']
 	LOOP
 		EXECUTE format('CREATE TABLE bench.%1$I (LIKE billing.%1$I INCLUDING ALL)', name);
 	END LOOP;
@@ -70,7 +71,7 @@ BEGIN
 		SELECT table_name AS name, string_agg(quote_ident(column_name), ', ' ORDER BY ordinal_position) AS columns
 		FROM information_schema.columns
 		WHERE table_schema = 'bench' AND is_generated = 'NEVER' AND table_name IN ('invoice_headers', 'invoice_lines',
-			'invoice_taxes', 'payments', 'payment_attempts', 'ledger_transfers', 'outbox_0', 'audit_log',
+			'invoice_taxes', 'payments', 'payment_attempts', 'ledger_transfers', 'outbox_0', 'audit_entries',
 			'document_numbers', 'settlement_runs')
 		GROUP BY table_name
 	LOOP

@@ -1,5 +1,6 @@
 """The measured server: sessions through psql, loads through pgbench, and what they cost."""
 
+import json
 import os
 import re
 import statistics
@@ -7,6 +8,8 @@ import subprocess
 import tempfile
 import time
 
+QUICK = os.environ.get("QUICK", "") not in ("", "0")
+PAIRS = 3 if QUICK else 7
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -202,3 +205,10 @@ def percentile(values, share):
 
 def median(values):
     return statistics.median(values)
+
+
+def buffers(session, statement):
+    """Shared buffers that a statement touches, with all that it runs inside."""
+    plan = json.loads("".join(session.run(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}")))
+    top = plan[0]["Plan"]
+    return sum(top[f"Shared {kind} Blocks"] for kind in ("Hit", "Read"))
