@@ -21,7 +21,6 @@
 #include "core/spi.h"
 #include "domain/credit/credit.h"
 #include "domain/invoice/invoice_state.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 static Stmt lock_invoice = {
@@ -52,7 +51,6 @@ static Stmt find_pending = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTOID, UUIDOID},
-	.read_only = true, /* in the snapshot that require_no_pending() takes */
 	.by_index = true,
 };
 
@@ -139,22 +137,15 @@ application_replay(const CreditDemand *demand, Money *applied)
 	return true;
 }
 
-/*
- * A payment is made under the lock of its invoice, which we have, but may leave the invoice as it
- * was: callers in REPEATABLE READ would not see it in their own snapshot.
- */
 static void
 require_no_pending(Application *application)
 {
-	Rows rows;
+	Rows rows = stmt_run(&find_pending, &application->key);
 
-	PushActiveSnapshot(GetLatestSnapshot());
-	rows = stmt_run(&find_pending, &application->key);
-	PopActiveSnapshot();
 	if (row_next(&rows))
-		billing_error(
-			PAYMENT_IN_PROGRESS, errmsg("invoice %s is being paid", application->number),
-			errdetail("Payment %s is not decided yet.", row_text(&rows, "payment_id")));
+		billing_error(PAYMENT_IN_PROGRESS, errmsg("invoice %s is being paid", application->number),
+					  errdetail("Payment %s is not decided yet.", row_text(&rows, "payment_id")),
+					  errhint("Ask again when it is APPROVED or FAILED."));
 }
 
 static void
@@ -182,8 +173,8 @@ application_book(Application *application)
 	stmt_run(&apply_to_invoice, &args);
 	if (money_compare(demand->applied, demand->due) == 0)
 		invoices_announce_paid(&(InvoicePaid){demand->customer_id, id_text(demand->invoice_id),
-											  application->number,
-											  money_zero(demand->due.currency), NULL},
+											  application->number, money_zero(demand->due.currency),
+											  NULL},
 							   1);
 }
 

@@ -19,10 +19,11 @@
 
 static Stmt insert_applications = {
 	.name = "insert_credit_applications",
-	.sql = "INSERT INTO billing.credit_applications (customer_id, application_id, invoice_id,"
-		   " amount, currency, idempotency_key, fingerprint, applied_at)"
-		   " SELECT a.*, $8 FROM unnest($1, $2, $3, $4, $5, $6, $7) a"
-		   " ON CONFLICT (customer_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING",
+	.sql =
+		"INSERT INTO billing.credit_applications (customer_id, application_id, invoice_id,"
+		" amount, currency, idempotency_key, fingerprint, applied_at)"
+		" SELECT a.*, $8 FROM unnest($1, $2, $3, $4, $5, $6, $7) a"
+		" ON CONFLICT (customer_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING",
 	.expect = SPI_OK_INSERT,
 	.nargs = 8,
 	.argtypes = {TEXTARRAYOID, UUIDARRAYOID, UUIDARRAYOID, NUMERICARRAYOID, TEXTARRAYOID,

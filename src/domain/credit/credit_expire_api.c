@@ -78,8 +78,8 @@ claim_after(const Claimed *last, int limit)
 			.type = row_text(&rows, "type"),
 			.currency = row_text(&rows, "currency"),
 			.balance = row_datum(&rows, "balance", NUMERICOID, &isnull),
-			.valid_until = DatumGetTimestampTz(
-				row_datum(&rows, "valid_until", TIMESTAMPTZOID, &isnull)),
+			.valid_until =
+				DatumGetTimestampTz(row_datum(&rows, "valid_until", TIMESTAMPTZOID, &isnull)),
 		};
 	return claims;
 }

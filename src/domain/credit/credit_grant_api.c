@@ -120,7 +120,8 @@ billing_grant_credit(PG_FUNCTION_ARGS)
 	grant_from_args(fcinfo, &grant);
 	spi_begin();
 	customer_ensure(grant.customer_id);
-	result = credit_grant(&grant) ? credit_row(grant.customer_id, grant.credit_id) : grant_replay(&grant);
+	result = credit_grant(&grant) ? credit_row(grant.customer_id, grant.credit_id)
+								  : grant_replay(&grant);
 	spi_end();
 	return result;
 }

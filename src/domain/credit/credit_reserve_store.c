@@ -111,8 +111,7 @@ divide(CreditDemand *demand)
 		if (money_is_zero(taken[i]))
 			break;
 		use->amount = taken[i];
-		use->becomes =
-			money_compare(taken[i], balances[i]) == 0 ? CREDIT_EXHAUSTED : CREDIT_ACTIVE;
+		use->becomes = money_compare(taken[i], balances[i]) == 0 ? CREDIT_EXHAUSTED : CREDIT_ACTIVE;
 		uses = lappend(uses, use);
 	}
 	demand->uses = uses;

@@ -59,8 +59,7 @@ credit_lock(Credit *credit)
 	rows = stmt_run(&lock_credit, &args);
 	Ensure(row_next(&rows), "credit vanished");
 	credit->type = row_text(&rows, "type");
-	credit->balance =
-		row_money(&rows, "balance", currency_require(row_text(&rows, "currency")));
+	credit->balance = row_money(&rows, "balance", currency_require(row_text(&rows, "currency")));
 	return credit_status_of(row_text(&rows, "status"));
 }
 

@@ -62,8 +62,7 @@ credits_update(const CreditChange *changes, int count)
 	}
 	batch_args(batch, &args);
 	arg_datum(&args, TimestampTzGetDatum(clock_now()));
-	Ensure(stmt_run(&change_credits, &args).count == (uint64) count,
-		   "a locked credit has changed");
+	Ensure(stmt_run(&change_credits, &args).count == (uint64) count, "a locked credit has changed");
 }
 
 static void

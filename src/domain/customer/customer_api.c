@@ -82,15 +82,16 @@ static Stmt lock_bucket = {
 
 static Stmt update_customer = {
 	.name = "update_customer",
-	.sql = "UPDATE billing.customers c SET name = COALESCE($2, c.name),"
-		   " currency = COALESCE($3, c.currency), email = COALESCE($4, c.email),"
-		   " net_days = COALESCE($5, c.net_days), tax_code = COALESCE($6, c.tax_code),"
-		   " legal_name = COALESCE($7, c.legal_name), tax_id = COALESCE($8, c.tax_id),"
-		   " address = COALESCE($9, c.address), country = COALESCE($10, c.country),"
-		   " time_zone = COALESCE($11, c.time_zone), collection = COALESCE($12, c.collection),"
-		   " metadata = COALESCE($13, c.metadata), auto_apply_credit = COALESCE($14, c.auto_apply_credit),"
-		   " updated_at = $15"
-		   " WHERE c.customer_id = $1 RETURNING c AS customer",
+	.sql =
+		"UPDATE billing.customers c SET name = COALESCE($2, c.name),"
+		" currency = COALESCE($3, c.currency), email = COALESCE($4, c.email),"
+		" net_days = COALESCE($5, c.net_days), tax_code = COALESCE($6, c.tax_code),"
+		" legal_name = COALESCE($7, c.legal_name), tax_id = COALESCE($8, c.tax_id),"
+		" address = COALESCE($9, c.address), country = COALESCE($10, c.country),"
+		" time_zone = COALESCE($11, c.time_zone), collection = COALESCE($12, c.collection),"
+		" metadata = COALESCE($13, c.metadata), auto_apply_credit = COALESCE($14, c.auto_apply_credit),"
+		" updated_at = $15"
+		" WHERE c.customer_id = $1 RETURNING c AS customer",
 	.expect = SPI_OK_UPDATE_RETURNING,
 	.nargs = 15,
 	.argtypes = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID,

@@ -43,9 +43,10 @@ static Stmt insert_headers = {
 				 BOOLARRAYOID, NUMERICARRAYOID, DATEOID, TIMESTAMPTZOID},
 };
 
-static const Oid header_types[] = {TEXTOID,        UUIDOID,  TEXTOID,    TEXTOID,    TIMESTAMPTZOID,
-								   TIMESTAMPTZOID, TEXTOID,  NUMERICOID, NUMERICOID, NUMERICOID,
-								   TIMESTAMPTZOID, BYTEAOID, TEXTOID,    TEXTOID,    BOOLOID, NUMERICOID};
+static const Oid header_types[] = {TEXTOID,        UUIDOID,        TEXTOID,        TEXTOID,
+								   TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID,        NUMERICOID,
+								   NUMERICOID,     NUMERICOID,     TIMESTAMPTZOID, BYTEAOID,
+								   TEXTOID,        TEXTOID,        BOOLOID,        NUMERICOID};
 
 static Stmt insert_lines = {
 	.name = "insert_invoice_lines",

@@ -159,8 +159,7 @@ issue_charge(Issue *issue)
 	payments_authorize(issue->payments, n);
 	for (int i = 0; i < n; i++)
 	{
-		issue->charged[i]->invoice->paid =
-			issue->payments[i].answer.outcome == PROVIDER_APPROVED;
+		issue->charged[i]->invoice->paid = issue->payments[i].answer.outcome == PROVIDER_APPROVED;
 		issue->charged[i]->payment_id = id_text(issue->payments[i].payment_id);
 		issue->charged[i]->payment_failure = issue->payments[i].answer.failure_code;
 	}
@@ -179,9 +178,9 @@ issue_announce_paid(const Issue *issue)
 		Invoice *invoice = issue->invoices[i];
 
 		if (invoice->paid)
-			paid[n++] = (InvoicePaid){invoice->customer_id, id_text(invoice->invoice_id),
-									  invoice->number, invoice_due(invoice),
-									  issue->items[i]->payment_id};
+			paid[n++] =
+				(InvoicePaid){invoice->customer_id, id_text(invoice->invoice_id), invoice->number,
+							  invoice_due(invoice), issue->items[i]->payment_id};
 	}
 	invoices_announce_paid(paid, n);
 }
