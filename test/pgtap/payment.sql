@@ -1,6 +1,6 @@
 -- Payments of invoices and top-ups: approval, decline, unknown outcomes, idempotency, recorded transfers.
 BEGIN;
-SELECT plan(123);
+SELECT plan(124);
 SET LOCAL billing.now = '2026-06-02T00:00:00Z';
 
 -- a customer's one invoice, of 100 KRW for May
@@ -248,6 +248,7 @@ SELECT is(pg_temp.state('parts'), 'ISSUED, paid 30, due 70', 'and leaves the res
 SELECT is((SELECT amount FROM billing.record_payment(pg_temp.invoice('parts'), 30.0, reference => 'wire 7', idempotency_key => 'r')), 30::numeric, 'its key answers it');
 SELECT is(pg_temp.state('parts'), 'ISSUED, paid 30, due 70', 'and books nothing');
 SELECT throws_ok($$SELECT billing.record_payment(pg_temp.invoice('parts'), 30, idempotency_key => 'r')$$, 'ZB203', NULL, 'without its reference it is another call');
+SELECT throws_ok($$SELECT billing.record_payment(pg_temp.invoice('parts'), 30, reference => 'wire 7', received_at => '2026-06-01', idempotency_key => 'r')$$, 'ZB203', NULL, 'and so it is with another time');
 SELECT is((SELECT amount FROM billing.pay_invoice(pg_temp.invoice('parts'))), 70::numeric, 'a payment captures what is still due');
 SELECT results_eq($$SELECT debit_account COLLATE "default", amount FROM billing.ledger_transfers WHERE customer_id = 'parts' AND credit_account = 'receivable' ORDER BY position$$,
 	$$VALUES ('bank', 30::numeric), ('gateway_clearing', 70)$$, 'the ledger tells where each part came from');
