@@ -113,6 +113,16 @@ static Stmt deposit_wallet = {
 	.by_index = true,
 };
 
+static Stmt probe_movement = {
+	.name = "probe_movement",
+	.sql = "SELECT FROM billing.ledger_transfers t"
+		   " WHERE t.customer_id = $1 AND t.kind = $2 AND t.idempotency_key = $3",
+	.expect = SPI_OK_SELECT,
+	.nargs = 3,
+	.argtypes = {TEXTOID, TEXTOID, TEXTOID},
+	.by_index = true,
+};
+
 static Stmt find_movement = {
 	.name = "find_movement",
 	.sql =
@@ -127,7 +137,7 @@ static Stmt find_movement = {
 	.by_index = true,
 };
 
-/* What the key moved before, with the wallet as it is now. */
+/* What the key moved before, with the wallet as it is now. Most keys are new: they are only probed for. */
 static bool
 move_replay(const WalletCall *call, const WalletAct *act, Datum *result)
 {
@@ -139,10 +149,11 @@ move_replay(const WalletCall *call, const WalletAct *act, Datum *result)
 	arg_text(&args, call->customer_id);
 	arg_text(&args, act->kind);
 	arg_text(&args, call->key);
+	if (stmt_run(&probe_movement, &args).count == 0)
+		return false;
 	arg_datum(&args, call->fingerprint);
 	rows = stmt_run(&find_movement, &args);
-	if (!row_next(&rows))
-		return false;
+	Ensure(row_next(&rows), "a transfer of a wallet has no wallet");
 	key_require_same(call->key, row_bool(&rows, "same"));
 	*result = row_composite(&rows, "movement");
 	return true;
