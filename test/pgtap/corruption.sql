@@ -4,6 +4,7 @@
 SET billing.now = '2026-05-20T00:00:00Z';
 
 -- a history that leaves a row in every table
+\ir include/money.sql
 DO $$ BEGIN
 	PERFORM billing.set_house_time_zone('Asia/Seoul');
 	PERFORM billing.register_meter('PEAK', 'session', NULL, 'MAX');
@@ -26,6 +27,7 @@ SELECT billing.cancel_invoice(i.invoice_id, 'wrong') IS NOT NULL AS done FROM bi
 SELECT billing.ingest_usage('june', 'acme', 'API_CALL', 7, '2026-06-01T10:00:00Z') AS done \gset
 SELECT billing.aggregate_usage() AS done \gset
 SELECT billing.ingest_usage('tail', 'acme', 'API_CALL', 7, '2026-06-01T11:00:00Z') AS done \gset
+CALL pg_temp.move_money();
 -- nothing rotates the outbox yet, and the server has no environment: the rows that there would be
 INSERT INTO billing.outbox_state VALUES (true, 1, '2026-06-01');
 INSERT INTO billing.worker_environment VALUES (true, 'production', 1, '2026-06-01');
@@ -153,6 +155,9 @@ BEGIN
 		EXECUTE format('ALTER TABLE %s DISABLE TRIGGER USER', name);
 		FOR guard IN SELECT k.conname FROM pg_constraint k WHERE k.conrelid = name AND k.contype = 'c' LOOP
 			EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', name, guard);
+		END LOOP;
+		FOR guard IN SELECT i.indexrelid::regclass::text FROM pg_index i WHERE i.indrelid = name AND i.indpred IS NOT NULL AND i.indisunique LOOP
+			EXECUTE format('DROP INDEX %s', guard);
 		END LOOP;
 	END LOOP;
 END $$;

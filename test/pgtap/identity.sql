@@ -4,6 +4,7 @@ SELECT plan(60);
 SET LOCAL billing.now = '2026-06-02T00:00:00Z';
 \ir include/callers.sql
 CALL pg_temp.make_customers();
+CALL pg_temp.make_money();
 -- so that whose plan it is makes a difference
 SELECT billing.create_pricing_plan('hers', 'KRW', '[{"resourceType":"API_CALL","model":"per_unit","unitPrice":2}]', '2026-01-01', 'alice') IS NOT NULL AS made \gset
 SELECT pg_temp.invoice_of('alice') AS alice, pg_temp.invoice_of('bob') AS bob \gset
@@ -130,20 +131,20 @@ FROM (VALUES ('alice', '100'), ('bob', 'ZB401')) v(customer, answer);
 -- ---- who acted --------------------------------------------------------------------------------------------
 SELECT is((SELECT pg_temp.after('tap_gateway', 'billing_customer', pg_temp.token('alice'),
 	format('SET LOCAL billing.actor = %L; SELECT billing.pay_invoice(%L); SET LOCAL ROLE NONE; SET LOCAL SESSION AUTHORIZATION DEFAULT', word, :'alice'),
-	$$SELECT actor_type || ':' || actor_id FROM billing.ledger_transfers WHERE customer_id = 'alice' AND kind = 'PAYMENT_CAPTURED'$$)), 'USER:user-alice',
+	$$SELECT actor_type || ':' || actor_id FROM billing.ledger_transfers WHERE customer_id = 'alice' AND kind = 'PAYMENT_CAPTURED' AND credit_account = 'receivable'$$)), 'USER:user-alice',
 	'a customer acts as who his token says, not as ' || word)
 FROM unnest(ARRAY['OPERATOR:root', 'SYSTEM:settlement', 'USER:user-bob']) word;
 SELECT is((SELECT pg_temp.after('tap_gateway', 'billing_customer', '{"customer_id":"alice"}',
 	format('SET LOCAL billing.actor = %L; SELECT billing.pay_invoice(%L); SET LOCAL ROLE NONE; SET LOCAL SESSION AUTHORIZATION DEFAULT', 'OPERATOR:root', :'alice'),
-	$$SELECT actor_type || ':' || actor_id FROM billing.ledger_transfers WHERE customer_id = 'alice' AND kind = 'PAYMENT_CAPTURED'$$)), 'SYSTEM:billing_customer',
+	$$SELECT actor_type || ':' || actor_id FROM billing.ledger_transfers WHERE customer_id = 'alice' AND kind = 'PAYMENT_CAPTURED' AND credit_account = 'receivable'$$)), 'SYSTEM:billing_customer',
 	'one whose token names no person is the role');
 SELECT is((SELECT pg_temp.after('postgres', 'tap_service', pg_temp.token('alice'),
 	format('SELECT billing.pay_invoice(%L); SET LOCAL ROLE NONE', :'alice'),
-	$$SELECT actor_type || ':' || actor_id FROM billing.ledger_transfers WHERE customer_id = 'alice' AND kind = 'PAYMENT_CAPTURED'$$)), 'SYSTEM:tap_service',
+	$$SELECT actor_type || ':' || actor_id FROM billing.ledger_transfers WHERE customer_id = 'alice' AND kind = 'PAYMENT_CAPTURED' AND credit_account = 'receivable'$$)), 'SYSTEM:tap_service',
 	'a service that logged in by itself states no token');
 SELECT is((SELECT pg_temp.after('postgres', 'tap_service', NULL,
 	format('SET LOCAL billing.actor = %L; SELECT billing.pay_invoice(%L); SET LOCAL ROLE NONE', 'USER:clerk', :'alice'),
-	$$SELECT actor_type || ':' || actor_id FROM billing.ledger_transfers WHERE customer_id = 'alice' AND kind = 'PAYMENT_CAPTURED'$$)), 'USER:clerk',
+	$$SELECT actor_type || ':' || actor_id FROM billing.ledger_transfers WHERE customer_id = 'alice' AND kind = 'PAYMENT_CAPTURED' AND credit_account = 'receivable'$$)), 'USER:clerk',
 	'the service may say for whom it acts');
 
 SELECT * FROM finish();

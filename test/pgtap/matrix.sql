@@ -1,10 +1,11 @@
 -- Every caller by every object of the extension, tried and not only asked of the catalog. What is not in the tables
 -- of expectation below is expected to be refused to customers, and a new function fails until it has a class.
 BEGIN;
-SELECT plan(39);
+SELECT plan(43);
 SET LOCAL billing.now = '2026-06-02T00:00:00Z';
 \ir include/callers.sql
 CALL pg_temp.make_customers();
+CALL pg_temp.make_money();
 INSERT INTO billing.unbilled_usage VALUES ('bob', '2026-06-01', 1) ON CONFLICT DO NOTHING;
 
 CREATE TEMP TABLE caller (name text, kind text, session text, role text, claims text);
@@ -25,7 +26,8 @@ CREATE TEMP TABLE readable AS
 	SELECT 'billing.' || name AS name, class FROM (
 		SELECT unnest(string_to_array('error_codes meters tax_rates ledger_accounts', ' ')), 'shared'
 		UNION ALL SELECT unnest(string_to_array('customers aggregated_usage invoice_headers invoice_lines invoice_taxes'
-			' payments ledger_transfers invoices ledger_entries', ' ')), 'own'
+			' payments ledger_transfers invoices ledger_entries wallets wallet_holds orders order_items payment_methods refunds credits'
+			' credit_applications credit_uses credit_notes credit_note_lines', ' ')), 'own'
 		UNION ALL SELECT unnest(ARRAY['pricing_snapshots', 'trial_balance']), 'derived') r(name, class);
 
 -- which routines are for whom: internal ones are the house's to call, and used by others
@@ -95,8 +97,12 @@ SELECT set_eq(
 	$$SELECT r.name, string_agg(a.attname, ' ' ORDER BY a.attname) FROM relation r JOIN readable USING (name)
 		JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
 		WHERE pg_temp.as_customer('alice', format('SELECT count(%I) FROM %s', a.attname, r.name)) = '42501' GROUP BY r.name$$,
-	$$VALUES ('billing.invoice_headers', 'deleted_by rebilled row_digest'), ('billing.ledger_transfers', 'actor_id actor_type row_digest trace_id'),
-		('billing.payments', 'deleted_at deleted_by fingerprint idempotency_key provider provider_key provider_reference row_digest')$$,
+	$$VALUES ('billing.invoice_headers', 'deleted_by rebilled row_digest'), ('billing.ledger_transfers', 'actor_id actor_type fingerprint idempotency_key row_digest trace_id'),
+		('billing.payments', 'deleted_at deleted_by fingerprint idempotency_key operation provider provider_key provider_reference row_digest'),
+		('billing.refunds', 'deleted_at deleted_by fingerprint idempotency_key provider_key provider_reference row_digest'),
+		('billing.payment_methods', 'row_digest token'), ('billing.wallet_holds', 'fingerprint idempotency_key release_key row_digest'),
+		('billing.orders', 'fingerprint idempotency_key row_digest'), ('billing.credits', 'fingerprint idempotency_key row_digest'),
+		('billing.credit_applications', 'fingerprint idempotency_key row_digest'), ('billing.credit_notes', 'fingerprint idempotency_key row_digest')$$,
 	'of his own rows a customer reads neither who acted nor keys of calls and of the provider');
 
 -- ---- writing --------------------------------------------------------------------------------------------------
@@ -159,6 +165,15 @@ INSERT INTO another VALUES
 	('invoice_document', format('SELECT billing.invoice_document(%L)', pg_temp.invoice_of('bob')), 'ZB401'),
 	('pay_invoice', format('SELECT billing.pay_invoice(%L)', pg_temp.invoice_of('bob')), 'ZB401'),
 	('pay_invoice', format('SELECT billing.pay_invoice(%L, idempotency_key => %L)', pg_temp.invoice_of('bob'), 'FAIL_1'), 'ZB401'),
+	('apply_credit', format('SELECT billing.apply_credit(%L, %L)', 'bob', pg_temp.invoice_of('bob')), 'ZB401'),
+	('cancel_order', format('SELECT billing.cancel_order(%L, %L)', pg_temp.order_of('bob'), 'not wanted'), 'ZB401'),
+	('open_wallet', $$SELECT billing.open_wallet('bob', 'KRW')$$, 'ZB401'),
+	('pay_order', format('SELECT billing.pay_order(%L)', pg_temp.order_of('bob')), 'ZB401'),
+	('pay_order', format('SELECT billing.pay_order(%L, %L)', pg_temp.order_of('bob'), 'WALLET'), 'ZB401'),
+	('place_order', $$SELECT billing.place_order('bob', 'KRW', '[{"sku":"a","quantity":1,"unitPrice":1}]')$$, 'ZB401'),
+	('place_order', $$SELECT billing.place_order('bob', 'KRW', '[{"sku":"a","quantity":1,"unitPrice":50}]', 'order-key')$$, 'ZB401'),
+	('register_payment_method', $$SELECT billing.register_payment_method('bob', 'CARD', 'mock', 'mine')$$, 'ZB401'),
+	('request_top_up', $$SELECT billing.request_top_up('bob', 1, 'KRW')$$, 'ZB401'),
 	('effective_plan', $$SELECT plan_id FROM billing.effective_plan('bob', '2026-05-01')$$, NULL),
 	('aged_receivables', $$SELECT sum(total) FROM billing.aged_receivables() WHERE customer_id = 'bob'$$, NULL),
 	('may_read', $$SELECT billing.may_read('bob')$$, 'false'),
@@ -166,8 +181,8 @@ INSERT INTO another VALUES
 SELECT set_eq('SELECT name FROM another', $$SELECT name FROM class WHERE class = 'customer, about himself'$$, 'each of those is tried with ids of another');
 SELECT is_empty($$SELECT a.statement, c.name, s.result FROM another a, caller c, LATERAL (SELECT pg_temp.attempt(c, a.statement) AS result) s
 	WHERE c.kind = 'customer' AND s.result IS DISTINCT FROM a.answer$$, 'and says FORBIDDEN or nothing');
-SELECT is_empty($$SELECT a.statement, c.name, s.result FROM another a, caller c, LATERAL (SELECT pg_temp.attempt(c, replace(replace(a.statement, 'bob', 'alice'),
-		pg_temp.invoice_of('bob')::text, pg_temp.invoice_of('alice')::text)) AS result) s
+SELECT is_empty($$SELECT a.statement, c.name, s.result FROM another a, caller c, LATERAL (SELECT pg_temp.attempt(c, replace(replace(replace(a.statement, 'bob', 'alice'),
+		pg_temp.invoice_of('bob')::text, pg_temp.invoice_of('alice')::text), pg_temp.order_of('bob')::text, pg_temp.order_of('alice')::text)) AS result) s
 	WHERE c.name = 'a customer with his token' AND (s.result IN ('42501', 'ZB401') OR s.result IS NULL OR (s.result = 'false' AND a.statement !~ 'NULL'))$$,
 	'while his own are answered');
 
@@ -184,6 +199,14 @@ SELECT is_empty($$SELECT k.name FROM calling k, caller c WHERE c.name = 'the ser
 -- what functions answer a customer of his own: no more than its table
 SELECT is(pg_temp.as_customer('alice', format($$SELECT format('%%s %%s %%s %%s %%s %%s', status, amount, provider, provider_key, idempotency_key, fingerprint)
 	FROM billing.pay_invoice(%L, idempotency_key => 'FAIL_1')$$, pg_temp.invoice_of('alice'))), 'FAILED 110    ', 'a payment comes back without what its table hides');
+SELECT is(pg_temp.as_customer('alice', $$SELECT format('%s %s %s %s', type, token, last4, is_default) FROM billing.register_payment_method('alice', 'CARD', 'mock',
+	'token', last4 => '4242')$$), 'CARD  4242 t', 'a payment method without its token');
+SELECT is(pg_temp.as_customer('alice', $$SELECT format('%s %s %s %s', status, total, idempotency_key, fingerprint) FROM billing.place_order('alice', 'KRW',
+	'[{"sku":"a","quantity":1,"unitPrice":50}]', 'order-key')$$), 'PAID 50  ', 'an order without the key that made it');
+SELECT is(pg_temp.as_customer('alice', format($$SELECT format('%%s %%s %%s', status, idempotency_key, fingerprint) FROM billing.cancel_order(
+	(billing.place_order('alice', 'KRW', '[{"sku":"b","quantity":1,"unitPrice":50}]', 'other-key')).order_id, 'not wanted')$$)), 'CANCELLED  ', 'also when he cancels it');
+SELECT is(pg_temp.as_customer('alice', $$SELECT format('%s %s', status, row_digest IS NULL) FROM billing.request_top_up('alice', 5, 'KRW', 'CARD', NULL, 'top-up-key') p
+	WHERE idempotency_key IS NULL AND provider_key IS NULL AND provider_reference IS NULL$$), 'APPROVED t', 'a top-up without the keys of the provider');
 SELECT is(pg_temp.as_customer('alice', $$SELECT format('%s %s %s', name, idempotency_key, fingerprint) FROM billing.effective_plan('alice', '2026-05-01')$$),
 	'one  ', 'and a plan without the key of the call that made it');
 SELECT is(pg_temp.as_service(format($$SELECT format('%%s %%s %%s', p.idempotency_key, p.fingerprint IS NOT NULL, e.idempotency_key)

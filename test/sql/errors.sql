@@ -36,9 +36,9 @@ SELECT billing.ingest_usage('may', 'errors', 'API_CALL', 100, '2026-05-10');
 SELECT message FROM billing.run_settlement('errors', '2026-04');
 SELECT message FROM billing.run_settlement('errors', '2026-05');
 -- the invoice of May is being paid: the provider has not answered yet
-INSERT INTO billing.payments (customer_id, payment_id, target_type, target_id, amount, currency, method, provider,
+INSERT INTO billing.payments (customer_id, payment_id, operation, target_type, target_id, amount, currency, method, provider,
 	provider_key, status, created_at)
-SELECT customer_id, '01900000-0000-7000-8000-000000000001', 'INVOICE', invoice_id, total, currency, 'CARD', 'mock',
+SELECT customer_id, '01900000-0000-7000-8000-000000000001', 'pay_invoice', 'INVOICE', invoice_id, total, currency, 'CARD', 'mock',
 	'errors', 'PENDING', '2026-06-02'
 FROM billing.invoices WHERE customer_id = 'errors' AND period = '2026-05';
 -- a customer whose tax code has no rate, and one who has no plan of his own currency
@@ -110,7 +110,7 @@ INSERT INTO raised (expected, role, call) VALUES
 ('PLAN_NOT_FOUND', NULL, $$SELECT billing.forecast_usage('errors_plan')$$),
 ('MALFORMED_DOCUMENT', NULL, $$SELECT billing.register_customer('errors', metadata => '[]')$$),
 ('LIMIT_EXCEEDED', NULL, $$SELECT billing.ingest_usage_batch((SELECT jsonb_agg(i) FROM generate_series(1, 10001) i))$$),
-('APPEND_ONLY', NULL, $$DELETE FROM billing.audit_log$$),
+('APPEND_ONLY', NULL, $$DELETE FROM billing.audit_entries$$),
 ('APPEND_ONLY', NULL, $$TRUNCATE billing.tax_rates$$),
 ('APPEND_ONLY', NULL, $$DELETE FROM billing.payments$$),
 ('DROP_REFUSED', NULL, $$DROP SCHEMA billing CASCADE$$),

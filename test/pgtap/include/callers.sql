@@ -57,6 +57,21 @@ BEGIN
 	PERFORM billing.pay_invoice(invoice_id, idempotency_key => 'FAIL_1') FROM billing.invoices WHERE customer_id IN ('alice', 'bob');
 END
 $$;
+-- And money of theirs that moved.
+CREATE PROCEDURE pg_temp.make_money() LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM billing.top_up_wallet(c, 1000, 'KRW'), billing.hold_wallet(c, 10, 'KRW', idempotency_key => 'hold-key'),
+		billing.register_payment_method(c, 'CARD', 'mock', 'token', last4 => '4242'), billing.grant_credit(c, 'PROMO', 20, 'KRW', NULL),
+		billing.place_order(c, 'KRW', '[{"sku":"a","quantity":1,"unitPrice":50}]', 'order-key') FROM unnest(ARRAY['alice', 'bob']) c;
+	PERFORM billing.pay_order(order_id) FROM billing.orders;
+	PERFORM billing.refund_payment(payment_id, 5) FROM billing.orders;
+	PERFORM billing.apply_credit(c, pg_temp.invoice_of(c), 9), billing.issue_credit_note(pg_temp.invoice_of(c), '[{"lineNo":1,"net":10}]', 'slow')
+		FROM unnest(ARRAY['alice', 'bob']) c;
+END
+$$;
+CREATE FUNCTION pg_temp.order_of(customer text) RETURNS uuid LANGUAGE sql SECURITY DEFINER AS $$
+	SELECT order_id FROM billing.orders WHERE customer_id = customer
+$$;
 CREATE FUNCTION pg_temp.invoice_of(customer text) RETURNS uuid LANGUAGE sql SECURITY DEFINER AS $$
 	SELECT invoice_id FROM billing.invoice_headers WHERE customer_id = customer
 $$;
