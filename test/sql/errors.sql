@@ -46,6 +46,15 @@ SELECT count(billing.register_customer('errors_tax', currency => 'KRW', tax_code
 SELECT count(billing.create_pricing_plan('plan', 'KRW',
 	'[{"model": "per_unit", "resourceType": "API_CALL", "unitPrice": 1}]', '2026-01-01', 'errors_tax'));
 SELECT count(billing.register_customer('errors_plan', currency => 'XAD'));
+-- of what moves money one of each: a wallet with 100, a hold, an order, a payment of 100 of which 60 are refunded, a note
+SELECT count(billing.top_up_wallet('errors', 100, 'KRW', idempotency_key => 'used'));
+SELECT count(billing.place_order('errors', 'KRW', '[{"sku": "a", "quantity": 1, "unitPrice": 100}]', key)) FROM unnest(ARRAY['paid', 'open', 'paying']) key;
+SELECT count(billing.refund_payment((billing.pay_order(order_id)).payment_id, 60)) FROM billing.orders WHERE idempotency_key = 'paid';
+SELECT count(billing.pay_order(order_id, idempotency_key => 'UNKNOWN_errors')) FROM billing.orders WHERE idempotency_key = 'paying';
+CREATE FUNCTION pg_temp.order_of(key text) RETURNS uuid LANGUAGE sql AS
+	$$SELECT order_id FROM billing.orders WHERE customer_id = 'errors' AND idempotency_key = key$$;
+CREATE FUNCTION pg_temp.payment_of(key text) RETURNS uuid LANGUAGE sql AS
+	$$SELECT payment_id FROM billing.orders WHERE customer_id = 'errors' AND idempotency_key = key$$;
 CREATE FUNCTION pg_temp.invoice_of(month text) RETURNS uuid LANGUAGE sql AS
 	$$SELECT invoice_id FROM billing.invoices WHERE customer_id = 'errors' AND period = month$$;
 
@@ -77,6 +86,19 @@ INSERT INTO raised (expected, call) VALUES
 ('FROZEN', $$SELECT billing.register_meter('API_CALL', 'call', 'API calls', 'MAX')$$),
 ('RESOURCE_NOT_PRICED', $$SELECT billing.preview_invoice('errors', '2026-05',
 	'[{"model": "flat", "code": "BASE", "amount": 1}]')$$),
+('WALLET_NOT_FOUND', $$SELECT billing.charge_wallet('errors', 1, 'USD')$$),
+('HOLD_NOT_FOUND', $$SELECT billing.capture_hold('01900000-0000-7000-8000-000000000000')$$),
+('ORDER_NOT_FOUND', $$SELECT billing.pay_order('01900000-0000-7000-8000-000000000000')$$),
+('PAYMENT_NOT_FOUND', $$SELECT billing.refund_payment('01900000-0000-7000-8000-000000000000')$$),
+('REFUND_NOT_FOUND', $$SELECT billing.resolve_refund('01900000-0000-7000-8000-000000000000', 'FAILED', NULL, 'looked up')$$),
+('CREDIT_NOT_FOUND', $$SELECT billing.revoke_credit('01900000-0000-7000-8000-000000000000', 'by mistake')$$),
+('PAYMENT_METHOD_NOT_FOUND', $$SELECT billing.pay_order(pg_temp.order_of('open'), payment_method_id => '01900000-0000-7000-8000-000000000000')$$),
+('INSUFFICIENT_BALANCE', $$SELECT billing.charge_wallet('errors', 101, 'KRW')$$),
+('CONCURRENT_MODIFICATION', $$SELECT billing.charge_wallet('errors', 1, 'KRW', expected_version => 7)$$),
+('REFUND_ALREADY_REQUESTED', $$SELECT billing.refund_payment(r.payment_id, 1) FROM (
+	SELECT (billing.refund_payment(pg_temp.payment_of('paid'))).payment_id OFFSET 0) r$$),
+('REFUND_EXCEEDS_PAYMENT', $$SELECT billing.refund_payment(pg_temp.payment_of('paid'), 41)$$),
+('CREDIT_NOTE_EXCEEDS_INVOICE', $$SELECT billing.issue_credit_note(pg_temp.invoice_of('2026-04'), '[{"lineNo": 1, "net": 101}]', 'slow')$$),
 ('APPEND_ONLY', $$UPDATE billing.ledger_transfers SET amount = 1$$),
 ('DROP_REFUSED', $$DROP EXTENSION billing$$),
 ('LIMIT_EXCEEDED', $$SELECT billing.ingest_usage('new', 'errors', 'API_CALL', 1, properties =>
@@ -104,6 +126,29 @@ INSERT INTO raised (expected, role, call) VALUES
 	FROM (SELECT (billing.pay_invoice(pg_temp.invoice_of('2026-04'))).target_id AS invoice_id OFFSET 0) i$$),
 ('ILLEGAL_STATE', NULL, $$SELECT billing.correct_usage('errors',
 	(billing.correct_usage('errors', 'may', 'counted twice')).event_id, 'counted twice')$$),
+('INSUFFICIENT_BALANCE', NULL, $$SELECT billing.hold_wallet('errors', 101, 'KRW')$$),
+('INSUFFICIENT_BALANCE', NULL, $$SELECT billing.pay_order(pg_temp.order_of('open'), 'WALLET') FROM billing.charge_wallet('errors', 1, 'KRW')$$),
+('INCOMPATIBLE_PARAMS', NULL, $$SELECT billing.top_up_wallet('errors', 101, 'KRW', idempotency_key => 'used')$$),
+('INCOMPATIBLE_PARAMS', NULL, $$SELECT billing.place_order('errors', 'KRW', '[{"sku": "a", "quantity": 2, "unitPrice": 100}]', 'open')$$),
+('PAYMENT_IN_PROGRESS', NULL, $$SELECT billing.pay_order(pg_temp.order_of('paying'))$$),
+('PAYMENT_IN_PROGRESS', NULL, $$SELECT billing.cancel_order(pg_temp.order_of('paying'), 'not wanted')$$),
+('PAYMENT_IN_PROGRESS', NULL, $$SELECT billing.record_payment(pg_temp.invoice_of('2026-05'), 1)$$),
+('PAYMENT_IN_PROGRESS', NULL, $$SELECT billing.apply_credit('errors', pg_temp.invoice_of('2026-05'))$$),
+('PAYMENT_IN_PROGRESS', NULL, $$SELECT billing.issue_credit_note(pg_temp.invoice_of('2026-05'), NULL, 'slow')$$),
+('ILLEGAL_STATE', NULL, $$SELECT billing.pay_order(pg_temp.order_of('paid'))$$),
+('ILLEGAL_STATE', NULL, $$SELECT billing.cancel_order(pg_temp.order_of('paid'), 'not wanted')$$),
+('ILLEGAL_STATE', NULL, $$SELECT billing.resolve_payment(pg_temp.payment_of('paid'), 'FAILED', NULL, 'looked up')$$),
+('ILLEGAL_STATE', NULL, $$SELECT billing.soft_delete('PAYMENT', pg_temp.payment_of('paid'), 'tidy')$$),
+('ILLEGAL_STATE', NULL, $$SELECT billing.soft_delete('INVOICE', pg_temp.invoice_of('2026-04'), 'tidy')$$),
+('INVALID_ARGUMENT', NULL, $$SELECT billing.top_up_wallet('errors', 0, 'KRW')$$),
+('INVALID_ARGUMENT', NULL, $$SELECT billing.top_up_wallet('errors', 0.5, 'KRW')$$),
+('INVALID_ARGUMENT', NULL, $$SELECT billing.grant_credit('errors', 'GIFT', 1, 'KRW', NULL)$$),
+('INVALID_ARGUMENT', NULL, $$SELECT billing.grant_credit('errors', 'PROMO', 1, 'KRW', '2026-06-02', '2026-06-01')$$),
+('INVALID_ARGUMENT', NULL, $$SELECT billing.refund_payment(pg_temp.payment_of('paid'), destination => 'MOON')$$),
+('MALFORMED_DOCUMENT', NULL, $$SELECT billing.place_order('errors', 'KRW', '[{"sku": "a"}]')$$),
+('MALFORMED_DOCUMENT', NULL, $$SELECT billing.issue_credit_note(pg_temp.invoice_of('2026-04'), '{}', 'slow')$$),
+('UNKNOWN_CURRENCY', NULL, $$SELECT billing.open_wallet('errors', 'XXX')$$),
+('FORBIDDEN', 'regress_billing_reader', $$SELECT billing.open_wallet('errors', 'KRW')$$),
 ('INVOICE_NOT_FOUND', NULL, $$SELECT billing.invoice_document('01900000-0000-7000-8000-000000000000')$$),
 ('INVOICE_NOT_FOUND', NULL, $$SELECT billing.cancel_invoice('01900000-0000-7000-8000-000000000000', 'wrong price')$$),
 ('CUSTOMER_NOT_FOUND', NULL, $$SELECT billing.forecast_usage('nobody')$$),
@@ -151,7 +196,7 @@ $$;
 CREATE FUNCTION pg_temp.masked(value text) RETURNS text LANGUAGE sql AS $$
 	SELECT regexp_replace(regexp_replace(value,
 		'[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}', '<uuid>', 'g'),
-		'INV-\d{4}-\d+', '<number>', 'g')
+		'(INV|CN)-\d{4}-\d+', '<number>', 'g')
 $$;
 
 SELECT COALESCE(e.symbol, '-') || ' ' || r.state || E'\n  ' || pg_temp.masked(r.message)
