@@ -30,6 +30,7 @@ class Draft:
         self.span = MONTHS_24  # the most days that the clock goes on by
         self.pace = self.random.choice((5, 20, 80, 250))  # mean days of a step of the clock
         self.refused = set()  # words that this history does without
+        self.money = False  # whether it moves money
         # no usage before it, none in the future, no two events of a customer at one time, and no
         # invoice of a month that is not over: then the order of the usage cannot matter
         self.earliest = None
@@ -121,9 +122,18 @@ class Draft:
 
     # ---- random steps ------------------------------------------------------------------------
 
+    @staticmethod
+    def is_money(word):
+        return OPERATIONS[word].money
+
+    def words(self):
+        """Those to draw from."""
+        return [word for word in sorted(OPERATIONS)
+                if OPERATIONS[word].weight and word not in self.refused
+                and (self.money or not self.is_money(word))]
+
     def random_step(self, keys):
-        words = [word for word in sorted(OPERATIONS)
-                 if OPERATIONS[word].weight and word not in self.refused]
+        words = self.words()
         word = self.random.choices(words, [OPERATIONS[word].weight for word in words])[0]
         OPERATIONS[word].draw(self, self.choice(*keys))
         return word

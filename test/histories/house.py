@@ -4,6 +4,7 @@ It shares nothing with the extension and is made from the documented rules alone
 fractions. Where the rules leave a choice, a comment that begins with "Choice:" says which was taken.
 """
 
+import collections
 import datetime
 from fractions import Fraction
 from zoneinfo import ZoneInfo
@@ -23,8 +24,15 @@ TAX_CODES = {
     "STEP": (("7.5", None), ("9.25", "2025-07-01T00:00:00Z"), ("5", "2026-03-31T15:00:00Z")),
 }
 STATES = {"INVALID_ARGUMENT": "ZB001", "CURRENCY_MISMATCH": "ZB005", "CUSTOMER_NOT_FOUND": "ZB101",
-          "METER_NOT_FOUND": "ZB102", "PLAN_NOT_FOUND": "ZB103", "EVENT_NOT_FOUND": "ZB105",
-          "PERIOD_NOT_CLOSED": "ZB201", "ILLEGAL_STATE": "ZB202", "RESOURCE_NOT_PRICED": "ZB207"}
+          "METER_NOT_FOUND": "ZB102", "PLAN_NOT_FOUND": "ZB103", "INVOICE_NOT_FOUND": "ZB104",
+          "EVENT_NOT_FOUND": "ZB105", "WALLET_NOT_FOUND": "ZB107", "HOLD_NOT_FOUND": "ZB108",
+          "ORDER_NOT_FOUND": "ZB109", "PAYMENT_NOT_FOUND": "ZB110", "REFUND_NOT_FOUND": "ZB111",
+          "CREDIT_NOT_FOUND": "ZB112", "PAYMENT_METHOD_NOT_FOUND": "ZB113",
+          "PERIOD_NOT_CLOSED": "ZB201", "ILLEGAL_STATE": "ZB202", "INCOMPATIBLE_PARAMS": "ZB203",
+          "PAYMENT_IN_PROGRESS": "ZB205", "RESOURCE_NOT_PRICED": "ZB207",
+          "INSUFFICIENT_BALANCE": "ZB210", "CONCURRENT_MODIFICATION": "ZB211",
+          "REFUND_ALREADY_REQUESTED": "ZB212", "REFUND_EXCEEDS_PAYMENT": "ZB213",
+          "CREDIT_NOTE_EXCEEDS_INVOICE": "ZB214"}
 
 
 def next_month(period):
@@ -108,6 +116,34 @@ class House:
             self.uncommitted += 1
 
 
+class Money:
+    """What is known of one customer's money."""
+
+    def __init__(self):
+        self.wallets = {}  # currency -> {"balance", "held"}
+        self.holds = {}
+        self.orders = {}
+        self.methods = {}  # token -> {"type", "default", "expires"}
+        self.payments = []
+        self.refunds = []
+        self.credits = []
+        self.notes = []
+        self.labels = {}  # of a step -> the row that it made
+        self.keys = {}  # (operation, key) -> (the other arguments, the row)
+        self.transfers = []  # (debit, credit, currency, amount)
+        self.events = collections.Counter()
+
+    def post(self, debit, credit, currency, amount):
+        if amount != 0:
+            self.transfers.append((debit, credit, currency, amount))
+
+    def tell(self, *types):
+        self.events.update(types)
+
+    def default_method(self):
+        return next((token for token, method in self.methods.items() if method["default"]), None)
+
+
 class Customer:
     """What is known of one customer. Not registered, he has what a first event gives him."""
 
@@ -121,6 +157,8 @@ class Customer:
         self.events = {}
         self.dirty = set()  # months with usage since they were billed
         self.invoices = []
+        self.applies = True  # credits, before it is charged
+        self.money = Money()
 
     def live(self, period):
         for invoice in self.invoices:

@@ -22,6 +22,9 @@ class Operation:
     writes = True  # verify() follows it
     answers = True  # sql() gives one row of one column
     top_level = False  # it cannot run inside a transaction block
+    money = False  # it is of the movement of money: only in histories of it
+    sessions = False  # its last argument are steps of sessions, which session_sql() gives the SQL of
+    predicted = True  # the answer has to be that of the oracle
     setup = ""  # SQL for the template of the databases
     properties = ()
 

@@ -59,3 +59,7 @@ class Names:
     def customer(self, key):
         """The mock provider declines ids that begin with FAIL_."""
         return ("FAIL_" if key in self.declined else "") + f"{self.prefix}-{key}"
+
+    def thing(self, label):
+        """A row that a step made."""
+        return f"{self.prefix}-{label}"

@@ -275,7 +275,9 @@ def compose(house, customer, period, whole=False):
     for line, part in zip(lines, spread(tax, [line["net"] for line in lines], currency)):
         line["tax"] = part
     return {"period": period, "currency": currency, "lines": lines, "net": net, "tax": tax,
-            "total": net + tax, "plans": dict(months), "status": "ISSUED", "rebilled": False}
+            "total": net + tax, "plans": dict(months), "status": "ISSUED", "rebilled": False,
+            "applied": Fraction(0), "paid": Fraction(0), "credited": Fraction(0), "noted": {},
+            "net noted": Fraction(0), "tax noted": Fraction(0)}
 
 
 # ---- cancelled -----------------------------------------------------------------------------------
@@ -338,6 +340,7 @@ $$;
 
     def expect(self, house, key, period):
         def act(customer, live):
+            live["credited"] = live["total"]
             cancel(customer, live)
             return "CANCELLED"
         return of_unpaid(house, key, period, act)

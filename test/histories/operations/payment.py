@@ -1,6 +1,9 @@
 """Payments: when an invoice is issued, or later; and what is due for too long."""
 
 from operation import Operation
+from operations.account import due
+from operations.capture import add_payment, approve, issue, provider_says, reject
+from operations.credit import applies_by_itself, apply
 from operations.invoice import draw_settled_month, of_unpaid
 from rule import Rule
 from sqltext import attempt, quote
@@ -9,30 +12,14 @@ from sqltext import attempt, quote
 
 
 @Rule
-def is_declined(customer, key):
-    """By the mock provider: the customer or the idempotency key begins with FAIL_."""
-    return customer.declined or (key is not None and key.startswith("FAIL_"))
-
-
-@is_declined.mistake
-def only_by_key(customer, key):
-    return key is not None and key.startswith("FAIL_")
-
-
-@is_declined.mistake
-def only_by_customer(customer, key):
-    return customer.declined
-
-
-@Rule
 def is_charged(customer, invoice):
     """With the invoice; nothing is charged for 0."""
-    return customer.automatic and invoice["total"] != 0
+    return customer.automatic and due(invoice) != 0
 
 
 @is_charged.mistake
 def whoever_it_is(customer, invoice):
-    return invoice["total"] != 0
+    return due(invoice) != 0
 
 
 @is_charged.mistake
@@ -42,7 +29,8 @@ def also_nothing(customer, invoice):
 
 @Rule
 def is_paid_at_once(invoice):
-    return invoice["total"] == 0
+    """Nothing is due: it costs nothing, or credits paid it."""
+    return due(invoice) == 0
 
 
 @is_paid_at_once.mistake
@@ -50,12 +38,15 @@ def nothing_is_due_and_unpaid(invoice):
     return False
 
 
-def collect(customer, invoice):
+def collect(house, customer, invoice):
     """(message, failure code, payment status) of an invoice that is issued."""
+    issue(customer.money, invoice)
+    if applies_by_itself(customer):
+        apply(customer, invoice, due(invoice), house.now)
     if is_charged(customer, invoice):
-        if is_declined(customer, None):
-            return "invoice issued, payment failed", "CARD_DECLINED", "FAILED"
-        invoice["status"] = "PAID"
+        payment = charge(house, customer, "settlement", invoice, None)
+        if payment["status"] == "FAILED":
+            return "invoice issued, payment failed", payment["failure"], "FAILED"
         return "paid", None, "APPROVED"
     if is_paid_at_once(invoice):
         invoice["status"] = "PAID"
@@ -63,18 +54,32 @@ def collect(customer, invoice):
     return "invoice issued", None, "NONE"
 
 
+def charge(house, customer, operation, invoice, key):
+    """By the default method; without one, a card."""
+    token = customer.money.default_method()
+    kind = "CARD" if token is None else customer.money.methods[token]["type"]
+    status, failure = provider_says(customer, True, token, key, house.now.date())
+    payment = add_payment(customer.money, operation, invoice, invoice["currency"], due(invoice), kind,
+                          "mock")
+    if status == "APPROVED":
+        approve(house, customer, payment)
+    elif status == "FAILED":
+        reject(customer.money, payment, failure)
+    return payment
+
+
 @Rule
-def pay(customer, invoice, key):
+def pay(house, customer, invoice, key):
     """Status of the payment and of the invoice. A decline leaves it open."""
-    if is_declined(customer, key):
-        return "FAILED ISSUED"
-    invoice["status"] = "PAID"
-    return "APPROVED PAID"
+    payment = charge(house, customer, "pay_invoice", invoice, key)
+    return f"{payment['status']} {invoice['status']}"
 
 
 @pay.mistake
-def stays_open(customer, invoice, key):
-    return pay.right(customer, dict(invoice), key)
+def stays_open(house, customer, invoice, key):
+    answer = pay.right(house, customer, invoice, key)
+    invoice["status"] = "ISSUED"
+    return answer
 
 
 # ---- operations ----------------------------------------------------------------------------------
@@ -112,7 +117,7 @@ END $$;
 
     def expect(self, house, key, period, idempotency_key):
         return of_unpaid(house, key, period,
-                         lambda customer, live: pay(customer, live, idempotency_key))
+                         lambda customer, live: pay(house, customer, live, idempotency_key))
 
     def read(self, answer):
         return answer[:len("error ZB000")] if answer.startswith("error") else answer

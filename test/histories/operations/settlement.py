@@ -4,6 +4,7 @@ from fractions import Fraction
 
 from house import STATES, bounds, rounded
 from operation import Operation
+from operations.account import due
 from operations.invoice import compose, draw_month
 from operations.payment import collect
 from operations.plan import plan_for
@@ -100,14 +101,14 @@ def settle(house, customer, period):
         return "no usage", None, "NONE", None
     customer.invoices.append(invoice)
     fix_currency(customer, invoice)
-    return (*collect(customer, invoice), invoice)
+    return (*collect(house, customer, invoice), invoice)
 
 
 def invoice_answer(invoice):
     if invoice is None:
         return None
-    due = invoice["total"] if invoice["status"] == "ISSUED" else Fraction(0)
-    return dict(shape(invoice), status=invoice["status"], currency=invoice["currency"], due=due,
+    return dict(shape(invoice), status=invoice["status"], currency=invoice["currency"],
+                due=due(invoice),
                 plans=[line["plan"] for line in invoice["lines"]])
 
 

@@ -34,6 +34,7 @@ class Together(Operation):
 
     word = "together"
     top_level = True
+    sessions = True
     setup = """
 CREATE FUNCTION histories.again(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -63,8 +64,9 @@ END $$;
         return totals(parts + [fold(house)])
 
     def read(self, answer):
-        """Of the sessions' answers and of the fold, read already."""
-        return totals(answer)
+        """Of the steps with the sessions' answers, and of the fold."""
+        *parts, folded = answer
+        return totals([of(step).read(said) for step, said in parts] + [int(folded)])
 
     def events(self, sessions):
         return [event for steps in sessions for step in steps for event in of(step).events(*step[1:])]
