@@ -95,6 +95,7 @@ SELECT billing.apply_credit('plans-credit', i.invoice_id, 500, 'plans') FROM bil
 SELECT billing.record_payment(i.invoice_id, 10, reference => 'wire', idempotency_key => 'plans') FROM billing.invoices i, generate_series(1, 2) WHERE i.customer_id = 'plans-credit';
 SELECT billing.issue_credit_note(i.invoice_id, '[{"lineNo": 1, "net": 100}]', 'wrong', idempotency_key => 'plans') FROM billing.invoices i, generate_series(1, 2) WHERE i.customer_id = 'plans-credit';
 SELECT billing.record_payment(i.invoice_id, i.amount_due + 100) FROM billing.invoices i WHERE i.customer_id = 'plans-credit';
+SELECT billing.refund_payment(p.payment_id, 5) FROM billing.payments p WHERE p.customer_id = 'plans-credit' AND p.excess = 0;
 SELECT billing.issue_credit_note(i.invoice_id, NULL, 'all wrong', 'WALLET') FROM billing.invoices i WHERE i.customer_id = 'plans-credit';
 SELECT billing.cancel_invoice(i.invoice_id, 'wrong', rebill => false) FROM billing.invoices i WHERE i.customer_id = 'FAIL_plans' AND i.status = 'ISSUED';
 SELECT billing.soft_delete('INVOICE', i.invoice_id, 'a test') FROM billing.invoices i WHERE i.status = 'CANCELLED' LIMIT 1;
