@@ -628,7 +628,9 @@ CALL pg_temp.add('verify', 'since',
 	'end of time', $$'294276-12-31 23:59:59.999999'$$, 'OK',
 	'beginning of time', $$'4714-11-24 BC'$$, 'OK');
 
-\ir include/money_cases.sql
+\getenv tests PG_ABS_SRCDIR
+\set cases :tests /sql/include/money_cases.sql
+\i :cases
 
 -- ---- running them -------------------------------------------------------------------------------
 
