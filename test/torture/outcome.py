@@ -15,7 +15,7 @@ PARTS = {
                       " billing.usage_by_month(c.ids, '2026-01-01', '2027-01-01') u"
                       " WHERE u.resource_type IS NOT NULL ORDER BY 1, 2, 3",
     "invoices": "SELECT i.customer_id, i.period, i.status, i.currency, i.net, i.tax, i.total,"
-                " i.amount_paid, i.amount_credited, i.amount_due, i.issued_on, i.due_at,"
+                " i.applied_credit, i.amount_paid, i.amount_credited, i.amount_due, i.issued_on, i.due_at,"
                 " i.replaces_invoice_id IS NOT NULL, (SELECT jsonb_agg(jsonb_build_array(l.kind, l.code,"
                 " l.service_period, l.quantity, l.net, l.tax_code, l.tax) ORDER BY l.line_no)"
                 " FROM billing.invoice_lines l WHERE l.customer_id = i.customer_id"
@@ -25,6 +25,24 @@ PARTS = {
                 " WHERE a.customer_id = p.customer_id AND a.payment_id = p.payment_id)"
                 " FROM billing.payments p JOIN billing.invoices i ON i.customer_id = p.customer_id"
                 " AND i.invoice_id = p.target_id ORDER BY 1, 2, 6 NULLS FIRST",
+    "wallets": "SELECT w.customer_id, w.currency, w.balance, w.held, w.version FROM billing.wallets w"
+               " ORDER BY 1, 2",
+    "holds": "SELECT h.customer_id, h.amount, h.captured, h.status, h.idempotency_key, h.release_key"
+             " FROM billing.wallet_holds h ORDER BY 1, 5",
+    "orders": "SELECT o.customer_id, o.idempotency_key, o.total, o.net, o.tax, o.status, o.refunded,"
+              " o.refunded_tax FROM billing.orders o ORDER BY 1, 2",
+    "payments of orders": "SELECT p.customer_id, p.idempotency_key, p.method, p.status, p.amount"
+                          " FROM billing.payments p WHERE p.target_type = 'ORDER' ORDER BY 1, 2",
+    "refunds": "SELECT r.customer_id, r.idempotency_key, r.amount, r.tax, r.destination, r.status"
+               " FROM billing.refunds r ORDER BY 1, 2",
+    "credits": "SELECT c.customer_id, c.type, c.granted, c.balance, c.status FROM billing.credits c"
+               " ORDER BY 1, 2, 3, 4",
+    "applications of credits": "SELECT a.customer_id, a.idempotency_key, a.amount, (SELECT count(*)"
+                               " FROM billing.credit_uses u WHERE u.customer_id = a.customer_id"
+                               " AND u.application_id = a.application_id)"
+                               " FROM billing.credit_applications a ORDER BY 1, 2 NULLS FIRST, 3",
+    "credit notes": "SELECT n.customer_id, n.currency, n.net, n.tax FROM billing.credit_notes n"
+                    " ORDER BY 1, 2, 3, 4",
     "ledger": "SELECT t.customer_id, t.debit_account, t.credit_account, t.kind, t.tax_code, t.amount"
               " FROM billing.ledger_transfers t ORDER BY 1, 2, 3, 4, 5, 6",
     "numbers": "SELECT n.series, n.year, count(*), min(n.number), max(n.number) = count(*)"

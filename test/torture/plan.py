@@ -9,6 +9,8 @@ import dataclasses
 import json
 import random
 
+from money import (Apply, Capture, Charge, Grant, Hold, PayOrder, PlaceOrder, Refund, Release,
+                   TopUp)
 from operations import (Cancel, Correct, CreatePlan, Fold, Ingest, IngestArrays, IngestBatch,
                         MarkOverdue, Pay, Register, Settle, SettlePeriod, quote)
 
@@ -144,6 +146,26 @@ class Plan:
                 sequences.remove(sequence)
         return self.named(client, phase, calls)
 
+    def wallet(self, customer):
+        """Leaves a wallet of 1000 with enough for all phases."""
+        held, released = Hold(customer, self.random.randint(20, 40)), Hold(customer, 30)
+        return [Charge(customer, self.random.randint(1, 40)), TopUp(customer, 25), held,
+                Capture(customer, held, self.random.choice((None, 10))), released,
+                Charge(customer, 5), Release(released)]
+
+    def orders(self, customer):
+        """Two, paid by card and from the wallet, and refunded in parts: to the wallet, not as a credit,
+        since two credits of one moment may be used in any order."""
+        calls = []
+        for method, destination in (("CARD", "WALLET"), ("WALLET", "SOURCE")):
+            order = PlaceOrder(customer, [(self.random.randint(1, 3), self.random.randint(30, 60))])
+            payment = PayOrder(customer, order, method)
+            calls += [order, payment, Refund(customer, payment, 11, destination),
+                      Refund(customer, payment, 7, "SOURCE")]
+            if self.random.random() < 0.5:
+                calls.append(Refund(customer, payment, None, "SOURCE"))
+        return calls
+
     # ---- phases --------------------------------------------------------------------------------
 
     def usage(self, client, shared):
@@ -160,7 +182,9 @@ class Plan:
             sequence += [Ingest(event) for event in singles]
             sequence.append(IngestBatch(self.some(customer.id, MAY, 20)))
             sequence.append(Correct(singles[1]))
-            sequences.append(sequence)
+            if self.random.random() < 0.5:
+                sequence.append(Grant(customer.id, "PREPAID", self.random.randint(1, 40)))
+            sequences += [sequence, [TopUp(customer.id, 1000), *self.wallet(customer.id)]]
         return self.merged(client, "usage", sequences)
 
     def settling(self, client, month, next_month):
@@ -171,6 +195,7 @@ class Plan:
             sequences.append([SettlePeriod(month, workers=1 + client)])
         for customer in self.customers[client]:
             sequence = [Ingest(event) for event in self.some(customer.id, next_month, 3)]
+            sequences.append(self.wallet(customer.id))
             if customer.kind == "paying":
                 sequence += [Settle(customer.id, month)]
                 if month == JUNE:
@@ -195,6 +220,9 @@ class Plan:
                      [self.crowd_arrays(JUNE, CROWD // 4)]]
         for customer in self.customers[client]:
             sequence = [Ingest(event) for event in self.some(customer.id, MAY, 2)]
+            sequence += self.orders(customer.id)
+            if customer.kind == "paying":
+                sequence += [Grant(customer.id, "PROMO", 30), Apply(customer.id, MAY, 20)]
             if customer.kind in ("paying", "declined"):
                 sequence.append(Pay(customer.id, MAY))
             elif customer.kind == "cancelled":
