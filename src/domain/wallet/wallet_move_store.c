@@ -54,16 +54,15 @@
 	" 'referenceId', COALESCE($8, w.wallet_id::text), 'metadata', $9, 'occurredAt', $11),"         \
 	" $10, $14, $15, $12, $16, $6 FROM " of ")"
 
-#define ANSWER                                                                                      \
-	" SELECT ROW(w.wallet_id, $3, w.balance, w.held, w.available, w.version, t.transfer_id, false)" \
-	"::billing.wallet_movement AS movement, t.transfer_id IS NOT NULL AS booked"                    \
-	" FROM w LEFT JOIN t ON true"
+#define ANSWER                                                                                     \
+	" SELECT ROW(w.wallet_id, $3, w.balance, w.held, w.available, w.version, $17, false)"          \
+	"::billing.wallet_movement AS movement, EXISTS (SELECT FROM t) AS booked FROM w"
 
 static Stmt charge_wallet = {
 	.name = "charge_wallet",
 	.sql = "WITH w AS (UPDATE billing.wallets w SET balance = w.balance - $3," OF_WALLET
 		   " AND w.available >= $3" AS_IT_IS TRANSFER("WALLET_CHARGE", "wallet", "revenue")
-			   EVENT("WalletWithdrawn", "w, t") ANSWER,
+			   EVENT("WalletWithdrawn", "w WHERE EXISTS (SELECT FROM t)") ANSWER,
 	.expect = SPI_OK_SELECT,
 	.nargs = MOVE_ARGS,
 	.argtypes = {MOVE_ARG_TYPES},
@@ -74,7 +73,7 @@ static Stmt top_up_wallet = {
 	.name = "top_up_wallet",
 	.sql = "WITH w AS (UPDATE billing.wallets w SET balance = w.balance + $3," OF_WALLET
 		   " AND w.balance <= $4" AS_IT_IS TRANSFER("WALLET_TOP_UP", "funding_clearing", "wallet")
-			   EVENT("WalletDeposited", "w, t") ANSWER,
+			   EVENT("WalletDeposited", "w WHERE EXISTS (SELECT FROM t)") ANSWER,
 	.expect = SPI_OK_SELECT,
 	.nargs = MOVE_ARGS,
 	.argtypes = {MOVE_ARG_TYPES},
@@ -86,7 +85,7 @@ static Stmt capture_wallet = {
 	.sql =
 		"WITH w AS (UPDATE billing.wallets w SET balance = w.balance - $3, held = w.held - $4," OF_WALLET
 			AS_IT_IS TRANSFER("WALLET_CAPTURE", "wallet", "revenue")
-				EVENT("WalletWithdrawn", "w, t") ANSWER,
+				EVENT("WalletWithdrawn", "w WHERE EXISTS (SELECT FROM t)") ANSWER,
 	.expect = SPI_OK_SELECT,
 	.nargs = MOVE_ARGS,
 	.argtypes = {MOVE_ARG_TYPES},
