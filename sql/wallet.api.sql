@@ -12,7 +12,7 @@ CREATE FUNCTION billing.top_up_wallet(customer_id text, amount numeric, currency
 	RETURNS billing.wallet_movement LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'billing_top_up_wallet';
 COMMENT ON FUNCTION billing.top_up_wallet(text, numeric, text, text, text, text, jsonb, bigint) IS
-'Adds money that the application has received to a wallet, which it opens if there is none. With expected_version only if the wallet has that version. metadata goes into the event. Errors: INVALID_ARGUMENT, UNKNOWN_CURRENCY, AMOUNT_OVERFLOW, CONCURRENT_MODIFICATION, INCOMPATIBLE_PARAMS, DUPLICATE_REQUEST.';
+'Adds money that the application has received to a wallet, which it opens if there is none. With expected_version only if the wallet has that version. A repeat with its key is answered whatever version it expects. metadata goes into the event. Errors: INVALID_ARGUMENT, UNKNOWN_CURRENCY, CUSTOMER_NOT_FOUND, AMOUNT_OVERFLOW, CONCURRENT_MODIFICATION, INCOMPATIBLE_PARAMS, DUPLICATE_REQUEST.';
 
 CREATE FUNCTION billing.charge_wallet(customer_id text, amount numeric, currency text, reference_type text DEFAULT NULL,
 	reference_id text DEFAULT NULL, idempotency_key text DEFAULT NULL, metadata jsonb DEFAULT NULL,
@@ -20,7 +20,7 @@ CREATE FUNCTION billing.charge_wallet(customer_id text, amount numeric, currency
 	RETURNS billing.wallet_movement LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'billing_charge_wallet';
 COMMENT ON FUNCTION billing.charge_wallet(text, numeric, text, text, text, text, jsonb, bigint) IS
-'Takes an amount off the available balance of a wallet, as revenue. With expected_version only if the wallet has that version. metadata goes into the event. Errors: INVALID_ARGUMENT, WALLET_NOT_FOUND, INSUFFICIENT_BALANCE, CONCURRENT_MODIFICATION, INCOMPATIBLE_PARAMS, DUPLICATE_REQUEST.';
+'Takes an amount off the available balance of a wallet, as revenue. With expected_version only if the wallet has that version. A repeat with its key is answered whatever version it expects. metadata goes into the event. Errors: INVALID_ARGUMENT, UNKNOWN_CURRENCY, WALLET_NOT_FOUND, INSUFFICIENT_BALANCE, CONCURRENT_MODIFICATION, INCOMPATIBLE_PARAMS, DUPLICATE_REQUEST.';
 
 CREATE FUNCTION billing.hold_wallet(customer_id text, amount numeric, currency text, reference_type text DEFAULT NULL,
 	reference_id text DEFAULT NULL, idempotency_key text DEFAULT NULL, metadata jsonb DEFAULT NULL,
@@ -28,7 +28,7 @@ CREATE FUNCTION billing.hold_wallet(customer_id text, amount numeric, currency t
 	RETURNS billing.wallet_holds LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'billing_hold_wallet';
 COMMENT ON FUNCTION billing.hold_wallet(text, numeric, text, text, text, text, jsonb, bigint, timestamptz) IS
-'Sets an amount of the available balance aside, until it is captured or released, or expires_at has come. Errors: INVALID_ARGUMENT, WALLET_NOT_FOUND, INSUFFICIENT_BALANCE, CONCURRENT_MODIFICATION, INCOMPATIBLE_PARAMS, DUPLICATE_REQUEST.';
+'Sets an amount of the available balance aside, until it is captured or released, or expires_at has come. Errors: INVALID_ARGUMENT, UNKNOWN_CURRENCY, WALLET_NOT_FOUND, INSUFFICIENT_BALANCE, CONCURRENT_MODIFICATION, INCOMPATIBLE_PARAMS, DUPLICATE_REQUEST.';
 
 CREATE FUNCTION billing.capture_hold(hold_id uuid, amount numeric DEFAULT NULL, idempotency_key text DEFAULT NULL)
 	RETURNS billing.wallet_movement LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
