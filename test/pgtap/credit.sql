@@ -1,6 +1,6 @@
 -- Credits: grant, application to invoices, revocation, expiry, and what settlement uses of them.
 BEGIN;
-SELECT plan(119);
+SELECT plan(126);
 SET LOCAL billing.now = '2026-06-02T00:00:00Z';
 
 -- a customer's one invoice, and what is to be seen of him
@@ -232,6 +232,28 @@ SELECT is((SELECT string_agg(format('%s %s', customer_id, trim_scale(amount)), '
 SELECT is(pg_temp.events('part'), 'CreditGranted CreditGranted CreditConsumed CreditExhausted CreditConsumed CreditExhausted PaymentApproved InvoicePaid', 'the events of a settlement with credits');
 SELECT is(pg_temp.credits('all') || '; ' || pg_temp.credits('part') || '; ' || pg_temp.credits('off'), 'PROMO 200 of 300 ACTIVE; PROMO 0 of 20 EXHAUSTED, PROMO 0 of 10 EXHAUSTED; PROMO 300 of 300 ACTIVE', 'what is left of the credits');
 SELECT is((SELECT format('%s %s', payload->>'amount', payload->>'paymentId') FROM billing.outbox WHERE customer_id = 'all' AND type = 'InvoicePaid'), '0 ', 'InvoicePaid: nothing was captured');
+
+-- a chunk, one customer of which cannot be written: it is undone whole and done again one by one
+DO $$ BEGIN
+	PERFORM billing.ingest_usage('e', c, 'API_CALL', 100, '2026-05-10T00:00:00Z') FROM unnest(ARRAY['chunk_a', 'chunk_b', 'chunk_c']) c;
+	PERFORM pg_temp.grant_one(c, 30) FROM unnest(ARRAY['chunk_a', 'chunk_b', 'chunk_c']) c;
+	PERFORM billing.settlement_open('2026-05', 1);
+END $$;
+CREATE FUNCTION pg_temp.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF NEW.customer_id = 'chunk_b' THEN RAISE EXCEPTION 'refused'; END IF;
+	RETURN NEW;
+END
+$$;
+CREATE TRIGGER refuse BEFORE INSERT ON billing.credit_applications FOR EACH ROW EXECUTE FUNCTION pg_temp.refuse();
+ALTER TABLE billing.credit_applications ENABLE ALWAYS TRIGGER refuse;
+SELECT results_eq($$SELECT claimed, redo FROM billing.settlement_chunk('2026-05', '', 60)$$, $$VALUES (3, true)$$, 'a chunk that cannot be written');
+SELECT is((SELECT string_agg(pg_temp.credits(c), '; ') FROM unnest(ARRAY['chunk_a', 'chunk_b', 'chunk_c']) c), 'PROMO 30 of 30 ACTIVE; PROMO 30 of 30 ACTIVE; PROMO 30 of 30 ACTIVE', 'uses no credit');
+SELECT results_eq(format('SELECT claimed, redo FROM billing.settlement_chunk(''2026-05'', %L, 1)', v.after), $$VALUES (1, false)$$, 'after ' || v.after) FROM (VALUES (''), ('chunk_a'), ('chunk_b')) AS v(after);
+DROP TRIGGER refuse ON billing.credit_applications;
+SELECT is((SELECT string_agg(format('%s, %s, %s', pg_temp.state(c), pg_temp.credits(c), pg_temp.transfers(c, 'CREDIT_APPLIED')), '; ') FROM unnest(ARRAY['chunk_a', 'chunk_c']) c),
+	'PAID, credit 30, paid 70, due 0, PROMO 0 of 30 EXHAUSTED, credit > receivable 30; PAID, credit 30, paid 70, due 0, PROMO 0 of 30 EXHAUSTED, credit > receivable 30', 'one by one each uses its own, once');
+SELECT is(pg_temp.credits('chunk_b') || (SELECT status || ' ' || failure_reason FROM billing.settlement_runs WHERE customer_id = 'chunk_b'), 'PROMO 30 of 30 ACTIVEFAILED refused', 'and the one that failed keeps his credit');
 
 -- the currency of a customer who has money
 SELECT lives_ok($$SELECT billing.register_customer('moneyed', currency => 'USD'), pg_temp.grant_one('moneyed', 5)$$, 'a customer with a currency, and a credit');
