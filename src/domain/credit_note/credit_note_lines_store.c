@@ -35,13 +35,14 @@ static Stmt select_credited = {
 
 static Stmt select_lines = {
 	.name = "select_creditable_lines",
-	.sql = "SELECT l.line_no, l.description, l.net - COALESCE(c.net, 0) AS net"
-		   " FROM billing.invoice_lines l LEFT JOIN (SELECT x.invoice_line_no, pg_catalog.sum(x.net) AS net"
-		   " FROM billing.credit_notes n JOIN billing.credit_note_lines x"
-		   " ON x.customer_id = n.customer_id AND x.credit_note_id = n.credit_note_id"
-		   " WHERE n.customer_id = $1 AND n.invoice_id = $2 AND x.invoice_line_no IS NOT NULL"
-		   " GROUP BY x.invoice_line_no) c ON c.invoice_line_no = l.line_no"
-		   " WHERE l.customer_id = $1 AND l.invoice_id = $2 ORDER BY l.line_no",
+	.sql =
+		"SELECT l.line_no, l.description, l.net - COALESCE(c.net, 0) AS net"
+		" FROM billing.invoice_lines l LEFT JOIN (SELECT x.invoice_line_no, pg_catalog.sum(x.net) AS net"
+		" FROM billing.credit_notes n JOIN billing.credit_note_lines x"
+		" ON x.customer_id = n.customer_id AND x.credit_note_id = n.credit_note_id"
+		" WHERE n.customer_id = $1 AND n.invoice_id = $2 AND x.invoice_line_no IS NOT NULL"
+		" GROUP BY x.invoice_line_no) c ON c.invoice_line_no = l.line_no"
+		" WHERE l.customer_id = $1 AND l.invoice_id = $2 ORDER BY l.line_no",
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTOID, UUIDOID},

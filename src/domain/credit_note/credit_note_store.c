@@ -37,10 +37,11 @@ static Stmt insert_note = {
 
 static Stmt insert_lines = {
 	.name = "insert_credit_note_lines",
-	.sql = "INSERT INTO billing.credit_note_lines (customer_id, credit_note_id, line_no, invoice_line_no,"
-		   " description, net, tax)"
-		   " SELECT $1, $2, l.line_no, NULLIF(l.invoice_line_no, 0), l.description, l.net, l.tax"
-		   " FROM unnest($3, $4, $5, $6, $7) l(line_no, invoice_line_no, description, net, tax)",
+	.sql =
+		"INSERT INTO billing.credit_note_lines (customer_id, credit_note_id, line_no, invoice_line_no,"
+		" description, net, tax)"
+		" SELECT $1, $2, l.line_no, NULLIF(l.invoice_line_no, 0), l.description, l.net, l.tax"
+		" FROM unnest($3, $4, $5, $6, $7) l(line_no, invoice_line_no, description, net, tax)",
 	.expect = SPI_OK_INSERT,
 	.nargs = 7,
 	.argtypes = {TEXTOID, UUIDOID, INT4ARRAYOID, INT4ARRAYOID, TEXTARRAYOID, NUMERICARRAYOID,

@@ -24,8 +24,7 @@
 						  "\"description\": text}; the description may be left out."))
 
 #define refuse_value(place, ...)                                                                   \
-	billing_error(INVALID_ARGUMENT, errmsg(__VA_ARGS__),                                           \
-				  errdetail("The problem is at %s.", place))
+	billing_error(INVALID_ARGUMENT, errmsg(__VA_ARGS__), errdetail("The problem is at %s.", place))
 
 static bool
 key_is(const JsonbValue *key, const char *name)

@@ -32,7 +32,7 @@ typedef struct Refund
 	Datum refund_id;
 	RefundStatus status;
 	ProviderAnswer answer;
-	Datum credit_id;       /* 0: none */
+	Datum credit_id;        /* 0: none */
 	const char *resolution; /* why an operator ended it, NULL: the provider did */
 } Refund;
 

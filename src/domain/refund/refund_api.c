@@ -101,8 +101,7 @@ require_refundable(Refund *refund, bool all)
 					  errdetail("It is %s, not APPROVED.", payment_status_name(payment->status)));
 	if (strcmp(payment->target_type, TARGET_TOP_UP) == 0 &&
 		strcmp(refund->destination, DESTINATION_SOURCE) != 0)
-		billing_error(ILLEGAL_STATE,
-					  errmsg("payment %s can only be refunded to its source", id),
+		billing_error(ILLEGAL_STATE, errmsg("payment %s can only be refunded to its source", id),
 					  errdetail("It filled a wallet, and its money is there."));
 	refund_require_none_pending(refund->customer_id, payment->target_id);
 	left = refund_left(refund);

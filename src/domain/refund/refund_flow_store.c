@@ -59,9 +59,10 @@ refund_split(Refund *refund)
 	if (is_target(refund, TARGET_INVOICE))
 		invoice_split(refund);
 	else if (is_target(refund, TARGET_ORDER))
-		refund->tax = money_subtract(
-			money_portion(order->tax, money_add(order->refunded, refund->amount), order->total),
-			order->refunded_tax);
+		refund->tax =
+			money_subtract(money_portion(order->tax, money_add(order->refunded, refund->amount),
+										 order->total),
+						   order->refunded_tax);
 }
 
 void

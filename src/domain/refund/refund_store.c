@@ -67,9 +67,10 @@ refund_insert(const Refund *refund)
 
 static Stmt update_refund = {
 	.name = "update_refund",
-	.sql = "UPDATE billing.refunds r SET status = $3, tax = $4, provider_reference = $5, failure_code = $6,"
-		   " failure_message = $7, credit_note_id = $8, credit_id = $9, completed_at = $10"
-		   " WHERE r.customer_id = $1 AND r.refund_id = $2",
+	.sql =
+		"UPDATE billing.refunds r SET status = $3, tax = $4, provider_reference = $5, failure_code = $6,"
+		" failure_message = $7, credit_note_id = $8, credit_id = $9, completed_at = $10"
+		" WHERE r.customer_id = $1 AND r.refund_id = $2",
 	.expect = SPI_OK_UPDATE,
 	.nargs = 10,
 	.argtypes = {TEXTOID, UUIDOID, TEXTOID, NUMERICOID, TEXTOID, TEXTOID, TEXTOID, UUIDOID, UUIDOID,
@@ -100,7 +101,8 @@ refund_update(const Refund *refund)
 
 static Stmt select_refund = {
 	.name = "select_refund",
-	.sql = "SELECT r AS refund FROM billing.refunds r WHERE r.customer_id = $1 AND r.refund_id = $2",
+	.sql =
+		"SELECT r AS refund FROM billing.refunds r WHERE r.customer_id = $1 AND r.refund_id = $2",
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTOID, UUIDOID},

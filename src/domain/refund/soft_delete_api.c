@@ -48,12 +48,13 @@ static Stmt lock_invoice = {
 
 static Stmt lock_payment = {
 	.name = "lock_deleted_payment",
-	.sql = "SELECT p.status, p.status = 'FAILED' AS allowed,"
-		   " p.deleted_at IS NOT NULL AS gone,"
-		   " pg_catalog.jsonb_build_object('id', p.payment_id, 'targetType', p.target_type,"
-		   " 'targetId', p.target_id, 'amount', p.amount, 'currency', p.currency, 'status', p.status,"
-		   " 'providerReference', p.provider_reference) AS summary"
-		   " FROM billing.payments p WHERE p.customer_id = $1 AND p.payment_id = $2 FOR NO KEY UPDATE",
+	.sql =
+		"SELECT p.status, p.status = 'FAILED' AS allowed,"
+		" p.deleted_at IS NOT NULL AS gone,"
+		" pg_catalog.jsonb_build_object('id', p.payment_id, 'targetType', p.target_type,"
+		" 'targetId', p.target_id, 'amount', p.amount, 'currency', p.currency, 'status', p.status,"
+		" 'providerReference', p.provider_reference) AS summary"
+		" FROM billing.payments p WHERE p.customer_id = $1 AND p.payment_id = $2 FOR NO KEY UPDATE",
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTOID, UUIDOID},
@@ -62,12 +63,13 @@ static Stmt lock_payment = {
 
 static Stmt lock_refund = {
 	.name = "lock_deleted_refund",
-	.sql = "SELECT r.status, r.status = 'FAILED' AS allowed,"
-		   " r.deleted_at IS NOT NULL AS gone,"
-		   " pg_catalog.jsonb_build_object('id', r.refund_id, 'paymentId', r.payment_id,"
-		   " 'amount', r.amount, 'currency', r.currency, 'status', r.status,"
-		   " 'providerReference', r.provider_reference) AS summary"
-		   " FROM billing.refunds r WHERE r.customer_id = $1 AND r.refund_id = $2 FOR NO KEY UPDATE",
+	.sql =
+		"SELECT r.status, r.status = 'FAILED' AS allowed,"
+		" r.deleted_at IS NOT NULL AS gone,"
+		" pg_catalog.jsonb_build_object('id', r.refund_id, 'paymentId', r.payment_id,"
+		" 'amount', r.amount, 'currency', r.currency, 'status', r.status,"
+		" 'providerReference', r.provider_reference) AS summary"
+		" FROM billing.refunds r WHERE r.customer_id = $1 AND r.refund_id = $2 FOR NO KEY UPDATE",
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTOID, UUIDOID},
@@ -116,12 +118,9 @@ typedef struct DeletedKind
 } DeletedKind;
 
 static const DeletedKind kinds[] = {
-	{"INVOICE", "invoice", "Invoice", "DRAFT or CANCELLED",
-	 &lock_invoice, &hide_invoice},
-	{"PAYMENT", "payment", "Payment", "FAILED", &lock_payment,
-	 &hide_payment},
-	{"REFUND", "refund", "Refund", "FAILED", &lock_refund,
-	 &hide_refund},
+	{"INVOICE", "invoice", "Invoice", "DRAFT or CANCELLED", &lock_invoice, &hide_invoice},
+	{"PAYMENT", "payment", "Payment", "FAILED", &lock_payment, &hide_payment},
+	{"REFUND", "refund", "Refund", "FAILED", &lock_refund, &hide_refund},
 };
 
 static const DeletedKind *

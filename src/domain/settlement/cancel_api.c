@@ -49,9 +49,10 @@ static Stmt pending_payment = {
 
 static Stmt cancel_header = {
 	.name = "cancel_header",
-	.sql = "UPDATE billing.invoice_headers h SET status = 'CANCELLED', rebilled = $4, cancelled_at = $3,"
-		   " amount_credited = h.total, applied_credit = 0"
-		   " WHERE h.customer_id = $1 AND h.invoice_id = $2",
+	.sql =
+		"UPDATE billing.invoice_headers h SET status = 'CANCELLED', rebilled = $4, cancelled_at = $3,"
+		" amount_credited = h.total, applied_credit = 0"
+		" WHERE h.customer_id = $1 AND h.invoice_id = $2",
 	.expect = SPI_OK_UPDATE,
 	.nargs = 4,
 	.argtypes = {TEXTOID, UUIDOID, TIMESTAMPTZOID, BOOLOID},
