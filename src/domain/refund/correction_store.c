@@ -15,6 +15,7 @@
 #include "domain/credit/credit.h"
 #include "domain/ledger/ledger.h"
 #include "domain/refund/correction.h"
+#include "domain/refund/refund_lock.h"
 
 static Money
 money_least(Money a, Money b)

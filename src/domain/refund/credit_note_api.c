@@ -21,6 +21,7 @@
 #include "domain/invoice/invoice_store.h"
 #include "domain/refund/correction.h"
 #include "domain/refund/credit_note_args.h"
+#include "domain/refund/refund_lock.h"
 #include "utils/uuid.h"
 
 static Stmt lock_invoice = {
@@ -144,7 +145,8 @@ correction_compose(Correction *correction)
 		billing_error(ILLEGAL_STATE,
 					  errmsg("invoice %s cannot have a credit note", correction->number),
 					  errdetail("It is %s.", invoice_status_name(correction->status)));
-	refund_require_none_pending(note->customer_id, note->invoice_id);
+	refund_require_none_pending(note->customer_id, note->invoice_id,
+								psprintf("invoice %s", correction->number));
 	if (correction->lines == NULL)
 		credit_note_of_rest(note);
 	else

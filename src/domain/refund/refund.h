@@ -19,10 +19,8 @@ typedef struct Refund
 	const char *customer_id;
 	LockedPayment payment;
 	Order order; /* of an order's payment, locked */
-	Money amount;
-	Money tax;
-	const char *destination;
-	const char *reason;
+	Money amount, tax;
+	const char *destination, *reason;
 	const char *idempotency_key; /* of the caller, or NULL */
 	Datum fingerprint;           /* bytea, 0 without a key */
 	const char *metadata;
@@ -36,21 +34,13 @@ typedef struct Refund
 	const char *resolution; /* why an operator ended it, NULL: the provider did */
 } Refund;
 
-extern const char *const refund_destinations[];
+extern const char *const refund_destinations[]; /* ended by NULL */
 
-/* Locks what was paid, then the payment; callers of one key meet there. Needs spi_begin(), like all here. */
-extern void refund_lock(Refund *refund, const PaymentTarget *target, Datum payment_id);
-
-/* What of the locked payment is neither back nor on its way. */
-extern Money refund_left(const Refund *refund);
-
-/* Raises PAYMENT_IN_PROGRESS, which names the pending payment of the target. */
-extern void refund_require_none_pending(const char *customer_id, Datum target_id);
-
-/* The tax in the amount, and of an invoice the note, which is not issued yet. */
+/*
+ * All of these need spi_begin(). The tax in the amount, and of an invoice the note, which is not issued yet. Then the refund is written
+ * REQUESTED, and the provider asked if the money is with him.
+ */
 extern void refund_split(Refund *refund);
-
-/* Writes the refund REQUESTED, and asks the provider if it is the provider's. */
 extern void refund_request(Refund *refund);
 
 /*
@@ -59,15 +49,8 @@ extern void refund_request(Refund *refund);
  */
 extern void refund_pay_out(Refund *refund);
 extern void refund_complete(Refund *refund);
-extern void refund_fail(Refund *refund);
 
 /* All that follows from the answer of the provider, with the note of an invoice. */
 extern void refund_decide(Refund *refund);
-
-/* Row, event and audit of a change of status; see refund_store.c. */
-extern void refund_insert(const Refund *refund);
-extern void refund_update(const Refund *refund);
-extern Datum refund_row(const Refund *refund);
-extern void refund_announce(const Refund *refund);
 
 #endif

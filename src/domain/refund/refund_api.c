@@ -16,7 +16,8 @@
 #include "core/ids.h"
 #include "core/json.h"
 #include "core/numeric.h"
-#include "domain/refund/refund.h"
+#include "domain/refund/refund_lock.h"
+#include "domain/refund/refund_rows.h"
 
 static Stmt find_by_key = {
 	.name = "find_refund_by_key",
@@ -103,7 +104,8 @@ require_refundable(Refund *refund, bool all)
 		strcmp(refund->destination, DESTINATION_SOURCE) != 0)
 		billing_error(ILLEGAL_STATE, errmsg("payment %s can only be refunded to its source", id),
 					  errdetail("It filled a wallet, and its money is there."));
-	refund_require_none_pending(refund->customer_id, payment->target_id);
+	refund_require_none_pending(refund->customer_id, payment->target_id,
+								psprintf("what payment %s paid", id));
 	left = refund_left(refund);
 	if (money_is_zero(left))
 		billing_error(REFUND_ALREADY_REQUESTED, errmsg("nothing is left of payment %s", id),

@@ -16,7 +16,7 @@
 #include "domain/customer/customer.h"
 #include "domain/invoice/invoice_credited.h"
 #include "domain/ledger/ledger.h"
-#include "domain/refund/refund.h"
+#include "domain/refund/refund_rows.h"
 #include "domain/wallet/wallet.h"
 
 const char *const refund_destinations[] = {DESTINATION_SOURCE, DESTINATION_WALLET,
@@ -182,7 +182,7 @@ refund_complete(Refund *refund)
 		order_add_refund(&refund->order, refund->amount, refund->tax, refund->refund_id);
 }
 
-void
+static void
 refund_fail(Refund *refund)
 {
 	refund_require_transition(refund->status, REFUND_FAILED);

@@ -9,9 +9,8 @@
 #include "catalog/pg_type.h"
 #include "core/errors.h"
 #include "core/idempotency.h"
-#include "core/ids.h"
 #include "core/numeric.h"
-#include "domain/refund/refund.h"
+#include "domain/refund/refund_lock.h"
 
 static Stmt lock_invoice = {
 	.name = "lock_refunded_invoice",
@@ -77,7 +76,7 @@ static Stmt find_pending = {
 };
 
 void
-refund_require_none_pending(const char *customer_id, Datum target_id)
+refund_require_none_pending(const char *customer_id, Datum target_id, const char *what)
 {
 	StmtArgs args = {0};
 	Rows rows;
@@ -86,7 +85,7 @@ refund_require_none_pending(const char *customer_id, Datum target_id)
 	arg_datum(&args, target_id);
 	rows = stmt_run(&find_pending, &args);
 	if (row_next(&rows))
-		billing_error(PAYMENT_IN_PROGRESS, errmsg("%s is being paid", id_text(target_id)),
+		billing_error(PAYMENT_IN_PROGRESS, errmsg("%s is being paid", what),
 					  errdetail("Payment %s is not decided yet.", row_text(&rows, "payment_id")),
 					  errhint("Wait for its outcome, or end it with resolve_payment()."));
 }

@@ -16,7 +16,7 @@
 #include "core/json.h"
 #include "core/numeric.h"
 #include "core/outbox.h"
-#include "domain/refund/refund.h"
+#include "domain/refund/refund_rows.h"
 #include "utils/timestamp.h"
 
 static Stmt insert_refund = {
@@ -239,7 +239,6 @@ audit_action(const Refund *refund)
 	return refund->status == REFUND_FAILED ? "REFUND_FAILED" : "REFUND_APPROVED";
 }
 
-/* Publishes and audits the state that the refund has now; REQUESTED is no event. */
 void
 refund_announce(const Refund *refund)
 {

@@ -14,7 +14,8 @@
 #include "core/errors.h"
 #include "core/ids.h"
 #include "core/numeric.h"
-#include "domain/refund/refund.h"
+#include "domain/refund/refund_lock.h"
+#include "domain/refund/refund_rows.h"
 #include "utils/uuid.h"
 
 #define MAX_PROVIDER_REFERENCE 256
