@@ -69,11 +69,13 @@ documents_number(const char *series, DocumentNumber *documents, int count)
 	issued_on = DatumGetDateADT(row_datum(&rows, "last_issued_on", DATEOID, &isnull));
 	for (int i = 0; i < count; i++)
 	{
+		int64 number = first + i;
+
 		documents[i].number =
-			psprintf("%s-%04d-%0*lld", series, year, NUMBER_DIGITS, (long long) (first + i));
+			psprintf("%s-%04d-%0*lld", series, year, NUMBER_DIGITS, (long long) number);
 		documents[i].issued_on = issued_on;
 		batch_row(batch);
-		batch_datum(batch, Int64GetDatum(first + i));
+		batch_datum(batch, Int64GetDatum(number));
 		batch_datum(batch, documents[i].document_id);
 		batch_text(batch, documents[i].customer_id);
 	}

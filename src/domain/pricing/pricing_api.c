@@ -94,8 +94,7 @@ plan_from_args(FunctionCallInfo fcinfo, NewPlan *plan)
 	Charge *charges;
 
 	plan->name = arg_text_required(fcinfo, 0, "name", MAX_NAME);
-	plan->currency =
-		arg_currency(fcinfo, 1);
+	plan->currency = arg_currency(fcinfo, 1);
 	plan->charges = DatumGetJsonbP(arg_required(fcinfo, 2, "charges"));
 	plan->effective_from = arg_time_required(fcinfo, 3, "effective_from");
 	plan->customer_id = arg_text_optional(fcinfo, 4, "customer_id", MAX_CUSTOMER_ID);
@@ -242,8 +241,7 @@ Datum
 billing_round_money(PG_FUNCTION_ARGS)
 {
 	Decimal amount = numeric_require_decimal(arg_required(fcinfo, 0, "amount"), "amount");
-	const Currency *currency =
-		arg_currency(fcinfo, 1);
+	const Currency *currency = arg_currency(fcinfo, 1);
 
 	return money_to_numeric(money_round(&amount, currency));
 }

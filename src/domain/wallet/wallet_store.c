@@ -95,7 +95,7 @@ wallet_make(const char *customer_id, const Currency *currency, const char *key)
 Datum
 wallet_open(const char *customer_id, const Currency *currency)
 {
-	Datum wallet_id;
+	Datum wallet_id = (Datum) 0;
 
 	if (wallet_find(customer_id, currency, &wallet_id))
 		return wallet_id;
