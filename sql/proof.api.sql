@@ -18,6 +18,9 @@ CREATE FUNCTION billing.verify_trial_balance(since timestamptz)
 	known AS (
 		SELECT c.currency FROM billing.customers c WHERE c.currency IS NOT NULL
 		UNION SELECT p.currency FROM billing.pricing_plans p
+		UNION SELECT w.currency FROM billing.wallets w
+		UNION SELECT r.currency FROM billing.credits r
+		UNION SELECT o.currency FROM billing.orders o
 	),
 	bad AS (
 		SELECT pg_catalog.jsonb_build_object('table', 'ledger_transfers', 'customer_id', t.customer_id,

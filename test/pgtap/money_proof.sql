@@ -1,7 +1,7 @@
 -- verify() over the movement of money: true after every step of a history, and each check false when one row is damaged.
 BEGIN;
 \ir include/money.sql
-SELECT plan(155);
+SELECT plan(158);
 SET LOCAL billing.now = '2026-11-10T00:00:00Z';
 
 CREATE FUNCTION pg_temp.holds_after(rule text, statement text) RETURNS text LANGUAGE plpgsql AS $$
@@ -41,6 +41,10 @@ SELECT set_eq('SELECT a.code FROM billing.ledger_accounts a',
 	$$SELECT e.account FROM billing.ledger_entries e UNION SELECT 'bad_debt' COLLATE "C"$$, 'and every account but bad_debt moves');
 SELECT is_empty($$SELECT since, v.check_name FROM unnest(ARRAY['2020-01-01', '2026-11-10', '2026-12-20', '2030-01-01', '-infinity', 'infinity']::timestamptz[]) since,
 	billing.verify(since) v WHERE NOT v.ok$$, 'every check holds since any time');
+SELECT pg_temp.holds_after(rule, statement) FROM (VALUES
+	('in a currency that only a wallet has', $$SELECT billing.request_top_up('traveller', 0.5, 'EUR')$$),
+	('that only a credit has', $$SELECT billing.grant_credit('traveller', 'PROMO', 0.005, 'KWD', NULL)$$),
+	('that only an order has', $$SELECT billing.pay_order((billing.place_order('traveller', 'GBP', '[{"sku": "a", "quantity": 1, "unitPrice": 0.5}]')).order_id)$$)) v(rule, statement);
 
 -- the damage
 CREATE TEMP TABLE label AS
