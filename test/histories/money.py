@@ -69,16 +69,22 @@ def whatever_it_asked(known, arguments):
     pass
 
 
-def by_key(money, operation, key, arguments, act):
-    """(the row of the call, whether it was known). What is refused leaves no key."""
+def by_key(money, operation, key, arguments, act, label=None):
+    """
+    (the row of the call, whether it was known). What is refused leaves no key. The label names the
+    row in later steps.
+    """
     call = known_call(money, operation, key)
-    if call is not None:
+    if call is None:
+        row = act()
+        if key is not None:
+            money.keys[operation, key] = (arguments, row)
+    else:
         require_same(call[0], arguments)
-        return call[1], True
-    row = act()
-    if key is not None:
-        money.keys[operation, key] = (arguments, row)
-    return row, False
+        row = call[1]
+    if label is not None:
+        money.labels[label] = row
+    return row, call is not None
 
 
 def labelled(money, label, missing):

@@ -164,7 +164,7 @@ class GrantCredit(MoneyOperation):
         since = None if draft.chance(0.7) else draft.now + draft.choice(-5, 3, 20) * DAY
         until = None
         if draft.chance(0.6):
-            until = (since or draft.now) + draft.choice(-1, 1, 10, 10, 60, 60) * DAY + 2 * TICK
+            until = (since or draft.now) + draft.choice(-1, 0, 1, 10, 10, 60, 60) * DAY + 2 * TICK
         self.add(draft, key, f"credit{draft.new_id()}", draft.choice(*TYPES), currency,
                  draw_amount(draft, currency, draft.choice(20, 120)), since, until, draw_key(draft))
 
@@ -186,10 +186,9 @@ class GrantCredit(MoneyOperation):
             raise Refused("INVALID_ARGUMENT")
 
         def do():
-            money.labels[label] = credit = grant(money, kind, currency, exact, house.now, until, since)
-            return credit
+            return grant(money, kind, currency, exact, house.now, until, since)
         arguments = (kind, currency, exact, since, until)
-        return credit_answer(by_key(money, self.word, idempotency_key, arguments, do)[0])
+        return credit_answer(by_key(money, self.word, idempotency_key, arguments, do, label)[0])
 
 
 class ApplyCredit(MoneyOperation):
@@ -260,6 +259,11 @@ class ExpireCredits(Operation):
     money = True
 
     def draw(self, draft, key):
+        """Often at the very end of one."""
+        ends = [step[7] for step in draft.steps if step[0] == "grant_credit" and step[7] is not None
+                and step[7] > draft.now]
+        if ends and draft.chance(0.4):
+            draft.set_clock(min(ends))
         draft.add("expire_credits", draft.choice(1, 2, 200))
 
     def sql(self, names, batch):

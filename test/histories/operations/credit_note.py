@@ -98,7 +98,7 @@ def credit_back(house, customer, invoice, amount):
 
 
 class IssueCreditNote(MoneyOperation):
-    """By lines, or of all that is left."""
+    """By lines, or of all that is left. Choice: the whole is looked at before the lines."""
 
     word = "issue_credit_note"
     weight = 8
@@ -119,7 +119,8 @@ class IssueCreditNote(MoneyOperation):
         return label, period, [(1, "3")], destination, idempotency_key
 
     def statement(self, names, key, label, period, lines, destination, idempotency_key):
-        document = lines and json_text([{"lineNo": Num(number), "net": net} for number, net in lines])
+        document = lines and json_text([{"lineNo": Num(line_no), "net": net}
+                                       for line_no, net in lines])
         return (f"SELECT jsonb_build_array(n.net, n.tax) FROM billing.issue_credit_note("
                 f"{live_sql(names, key, period)}, {quote(document)}, 'wrong', {quote(destination)},"
                 f" {quote(idempotency_key)}) n"
@@ -128,7 +129,7 @@ class IssueCreditNote(MoneyOperation):
     def act(self, house, customer, label, period, lines, destination, idempotency_key):
         money = customer.money
         invoice, which = live_invoice(customer, period)
-        nets = lines and [(number, amount_of(net, invoice["currency"])) for number, net in lines]
+        nets = lines and [(line_no, amount_of(net, invoice["currency"])) for line_no, net in lines]
 
         def do():
             require_no_pending(money, invoice)
@@ -137,28 +138,24 @@ class IssueCreditNote(MoneyOperation):
             lowered = lowers(invoice, net + tax)
             if net + tax > lowered and destination is None:
                 raise Refused("ILLEGAL_STATE")
-            for number, part in nets or ():
-                invoice["noted"][number] = invoice["noted"].get(number, ZERO) + part
+            for line_no, part in nets or ():
+                invoice["noted"][line_no] = invoice["noted"].get(line_no, ZERO) + part
             write_note(money, invoice, net, tax)
             invoice["credited"] += lowered
             close(invoice)
             give_back(house, customer, invoice, net + tax - lowered, destination)
-            money.labels[label] = note = [net, tax]
-            return note
+            return [net, tax]
         arguments = (which, nets, destination)
-        return by_key(money, self.word, idempotency_key, arguments, do)[0]
+        return by_key(money, self.word, idempotency_key, arguments, do, label)[0]
 
     @staticmethod
     def checked_net(invoice, nets):
         left = invoice["net"] - invoice["net noted"]
-        if nets is None:
-            net = left
-        else:
-            for number, part in nets:
-                require_within_line(invoice, number, part)
-            net = sum((part for _, part in nets), ZERO)
+        net = left if nets is None else sum((part for _, part in nets), ZERO)
         if net > left or net == 0:
             raise Refused("CREDIT_NOTE_EXCEEDS_INVOICE")
+        for line_no, part in nets or ():
+            require_within_line(invoice, line_no, part)
         return net
 
 

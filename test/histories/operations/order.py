@@ -135,10 +135,11 @@ class PlaceOrder(MoneyOperation):
             order = {"currency": currency, "total": total, "status": "CREATED", "payment": None,
                      "net": net_of(total, tax_now(customer, house.now), currency),
                      "refunded": ZERO, "refunded tax": ZERO}
-            money.orders[label] = money.labels[label] = order
+            money.orders[label] = order
             money.tell("OrderPlaced")
             return order
-        return order_answer(by_key(money, self.word, idempotency_key, (currency, items), do)[0])
+        row, _ = by_key(money, self.word, idempotency_key, (currency, items), do, label)
+        return order_answer(row)
 
 
 class EndOrder(MoneyOperation):
@@ -235,11 +236,10 @@ class PayOrder(MoneyOperation):
         def do():
             require_payable(found)
             require_no_pending(money, found)
-            money.labels[label] = payment = pay(
-                house, customer, self.word, found, found["currency"], found["total"], method, token,
-                idempotency_key)
-            return payment
-        return payment_answer(by_key(money, self.word, idempotency_key, (order, method, token), do)[0])
+            return pay(house, customer, self.word, found, found["currency"], found["total"], method,
+                       token, idempotency_key)
+        arguments = (order, method, token)
+        return payment_answer(by_key(money, self.word, idempotency_key, arguments, do, label)[0])
 
 
 class ResolvePayment(MoneyOperation):

@@ -123,11 +123,9 @@ class PayInvoice(MoneyOperation):
         def do():
             require_open(invoice)
             require_no_pending(money, invoice)
-            money.labels[label] = payment = pay(
-                house, customer, self.word, invoice, invoice["currency"], due(invoice), method,
-                token, idempotency_key)
-            return payment
-        row, _ = by_key(money, self.word, idempotency_key, (which, method, token), do)
+            return pay(house, customer, self.word, invoice, invoice["currency"], due(invoice), method,
+                       token, idempotency_key)
+        row, _ = by_key(money, self.word, idempotency_key, (which, method, token), do, label)
         return payment_answer(row)
 
 
@@ -164,9 +162,9 @@ class RequestTopUp(MoneyOperation):
             payment = pay(house, customer, self.word, None, currency, exact, method, token,
                           idempotency_key)
             open_wallet(money, currency)
-            money.labels[label] = payment
             return payment
-        row, _ = by_key(money, self.word, idempotency_key, (currency, exact, method, token), do)
+        arguments = (currency, exact, method, token)
+        row, _ = by_key(money, self.word, idempotency_key, arguments, do, label)
         return payment_answer(row)
 
 
@@ -202,10 +200,9 @@ class RecordPayment(MoneyOperation):
             payment = add_payment(money, self.word, invoice, invoice["currency"], exact,
                                   "BANK_TRANSFER", "manual")
             payment["excess"] = exact - taken_of(exact, due(invoice))
-            money.labels[label] = payment
             approve(house, customer, payment)
             if payment["excess"]:
                 grant(money, "REFUND_TO_CREDIT", invoice["currency"], payment["excess"], house.now,
                       source="bank")
             return payment
-        return payment_answer(by_key(money, self.word, idempotency_key, (which, exact), do)[0])
+        return payment_answer(by_key(money, self.word, idempotency_key, (which, exact), do, label)[0])

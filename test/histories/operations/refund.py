@@ -1,6 +1,7 @@
 """Refunds: to where the money came from, to the wallet, or as a credit; whole or in parts."""
 
 from money import ZERO, amount_of, by_key, deposit, grant, labelled, portion, take_from_wallet
+from operation import OPERATIONS
 from operations.account import MoneyOperation, left_of
 from operations.capture import ACCOUNTS, is_invoice, require_no_pending
 from operations.order import PAYING
@@ -211,18 +212,32 @@ def refund_answer(refund):
     return [refund["amount"], refund["destination"], refund["status"]]
 
 
+def draw_paid_order(draft, key):
+    """The label of a payment that nothing declines."""
+    order, payment = f"order{draft.new_id()}", f"payment{draft.new_id()}"
+    items = [("sku", 1, "57"), ("other", 3, "31")]
+    OPERATIONS["place_order"].add(draft, key, order, draft.customers[key]["currency"], items, None)
+    OPERATIONS["pay_order"].add(draft, key, payment, order, "IAP", None, None)
+    return payment
+
+
 class RefundPayment(MoneyOperation):
     word = "refund_payment"
     weight = 14
 
     def draw(self, draft, key):
-        steps = [step for step in draft.steps if step[0] in PAYING and step[2] == key][-8:]
-        if steps:
-            step = draft.choice(*steps)
+        if draft.chance(0.35):
+            payment = draw_paid_order(draft, key)
+        else:
+            steps = [step for step in draft.steps if step[0] in PAYING and step[2] == key][-8:]
+            if not steps:
+                return
+            payment = draft.choice(*steps)[3]
+        for _ in range(draft.choice(1, 1, 3)):
             n = draft.new_id()
-            places = draft.customers[key]["currency"]
-            amount = None if draft.chance(0.4) else draw_amount(draft, places, draft.choice(20, 100))
-            self.add(draft, key, f"refund{n}", step[3], amount,
+            currency = draft.customers[key]["currency"]
+            amount = None if draft.chance(0.3) else draw_amount(draft, currency, draft.choice(20, 100))
+            self.add(draft, key, f"refund{n}", payment, amount,
                      draft.choice("SOURCE", "SOURCE", "SOURCE", "WALLET", "CREDIT"),
                      draft.choice(None, None, f"k{n}", f"k{n}", f"FAIL_{n}", f"UNKNOWN_{n}"))
 
@@ -252,7 +267,7 @@ class RefundPayment(MoneyOperation):
             status = provider_says_of_refund(found, destination, idempotency_key)
             if status == "COMPLETED":
                 require_still_there(house, money, found, whole)
-            money.labels[label] = refund = add_refund(money, found, whole, destination)
+            refund = add_refund(money, found, whole, destination)
             if status == "COMPLETED":
                 complete(house, customer, refund)
             elif status == "FAILED":
@@ -260,7 +275,7 @@ class RefundPayment(MoneyOperation):
                 money.tell("RefundFailed")
             return refund
         arguments = (payment, exact, destination)
-        return refund_answer(by_key(money, self.word, idempotency_key, arguments, do)[0])
+        return refund_answer(by_key(money, self.word, idempotency_key, arguments, do, label)[0])
 
 
 class ResolveRefund(MoneyOperation):

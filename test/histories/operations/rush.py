@@ -151,7 +151,8 @@ class Rush(Operation):
             said = [said[n] for n in ROW[step[0]]]
         place = KEYS[step[0]]
         key = step[3 + place] if place is not None else None
-        arguments = repr([argument for n, argument in enumerate(step[3:]) if n != place])
+        arguments = repr([argument for n, argument in enumerate(step[3:])
+                          if n != place and (n > 0 or step[0] not in LABELLED)])
         return [step[0], str(step[2]), key, arguments, said]
 
     def read(self, answer):
@@ -174,4 +175,5 @@ KEYS = {"top_up": 3, "charge": 3, "hold": 3, "capture": 2, "release": None, "pla
 ROW = {"top_up": (0,), "charge": (0,), "hold": (0,), "capture": (0,), "place_order": (0, 1),
        "pay_order": (2, 3), "request_top_up": (2, 3), "refund_payment": (0, 1),
        "grant_credit": (0, 1)}
+LABELLED = ("hold", "place_order", "pay_order", "request_top_up", "refund_payment", "grant_credit")
 WORDS = tuple(KEYS)
