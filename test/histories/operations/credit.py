@@ -260,8 +260,8 @@ class ExpireCredits(Operation):
 
     def draw(self, draft, key):
         """Often at the very end of one."""
-        ends = [step[7] for step in draft.steps if step[0] == "grant_credit" and step[7] is not None
-                and step[7] > draft.now]
+        ends = [step[8] for step in draft.steps if step[0] == "grant_credit" and step[8] is not None
+                and step[8] > draft.now]
         if ends and draft.chance(0.4):
             draft.set_clock(min(ends))
         draft.add("expire_credits", draft.choice(1, 2, 200))
