@@ -1,6 +1,6 @@
 -- Wallets: top-ups, charges and holds; keys, versions, references, expiry; what each writes.
 BEGIN;
-SELECT plan(118);
+SELECT plan(119);
 SET LOCAL billing.now = '2026-05-04T10:00:00Z';
 
 CREATE FUNCTION pg_temp.state(customer text) RETURNS text LANGUAGE sql AS $$
@@ -155,6 +155,7 @@ SELECT throws_ok($$SELECT billing.hold_wallet('H', 300, 'KRW', 'ORDER', '7', 'k'
 SELECT throws_ok($$SELECT billing.charge_wallet('H', 701, 'KRW')$$, 'ZB210', NULL, 'a charge cannot take what is held');
 SELECT throws_ok($$SELECT billing.hold_wallet('H', 701, 'KRW')$$, 'ZB210', NULL, 'nor can another hold');
 SELECT throws_ok($$SELECT billing.hold_wallet('H', 1, 'KRW', expires_at => '2026-05-04T10:00:00Z')$$, 'ZB001', 'expires_at must be in the future', 'a hold expires later than now');
+SELECT throws_ok($$SELECT billing.hold_wallet('H', 1, 'KRW', expires_at => '2000-01-01T00:00:00Z')$$, 'ZB001', 'expires_at must be in the future', 'the time 0 is a time');
 SELECT throws_ok($$SELECT billing.capture_hold((SELECT hold_id FROM placed), 301)$$, 'ZB001', 'amount is more than the hold', 'a capture is not more than the hold');
 CREATE TEMP TABLE captured AS SELECT * FROM billing.capture_hold((SELECT hold_id FROM placed), 100, 'c');
 SELECT is(pg_temp.state('H'), '900 held 0 available 900 v3', 'a capture of 100 of 300 frees the rest');

@@ -31,10 +31,10 @@ typedef struct HoldEnd
 	const char *key;   /* of a release, or NULL */
 } HoldEnd;
 
-/* hold_wallet(): a row of billing.wallet_holds; expires_at 0: never. */
 typedef struct HoldCall
 {
-	WalletCall wallet; /* comes first */
+	WalletCall wallet; /* of hold_wallet(); comes first */
+	bool expires;      /* false: expires_at is not looked at */
 	TimestampTz expires_at;
 } HoldCall;
 extern const WalletAct hold_place;

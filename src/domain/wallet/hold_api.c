@@ -33,9 +33,10 @@ billing_hold_wallet(PG_FUNCTION_ARGS)
 	actor_require_service();
 	sign_begin(&signature, "hold_wallet");
 	wallet_call_read(fcinfo, &call.wallet, &signature);
-	if (!PG_ARGISNULL(8))
+	call.expires = !PG_ARGISNULL(8);
+	if (call.expires)
 		call.expires_at = arg_time_required(fcinfo, 8, "expires_at");
-	sign_value(&signature, PG_ARGISNULL(8) ? NULL : psprintf(INT64_FORMAT, call.expires_at));
+	sign_value(&signature, call.expires ? psprintf(INT64_FORMAT, call.expires_at) : NULL);
 	if (call.wallet.key != NULL)
 		call.wallet.fingerprint = sign_end(&signature);
 	spi_begin();

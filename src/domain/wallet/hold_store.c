@@ -120,7 +120,7 @@ hold_audit(const WalletCall *call, Datum hold_id, Rows *wallet)
 static Rows
 hold_insert(const WalletCall *call, Datum hold_id)
 {
-	TimestampTz expires_at = ((const HoldCall *) call)->expires_at;
+	const HoldCall *hold = (const HoldCall *) call;
 	StmtArgs args = {0};
 
 	arg_wallet(&args, call);
@@ -130,10 +130,10 @@ hold_insert(const WalletCall *call, Datum hold_id)
 		arg_datum(&args, call->fingerprint);
 	else
 		arg_null(&args);
-	if (expires_at != 0)
+	if (hold->expires)
 	{
-		arg_datum(&args, TimestampTzGetDatum(expires_at));
-		arg_text(&args, json_time_text(expires_at));
+		arg_datum(&args, TimestampTzGetDatum(hold->expires_at));
+		arg_text(&args, json_time_text(hold->expires_at));
 	}
 	else
 	{
@@ -147,13 +147,13 @@ hold_insert(const WalletCall *call, Datum hold_id)
 static bool
 hold_attempt(const WalletCall *call, const WalletAct *act, Datum *result)
 {
-	TimestampTz expires_at = ((const HoldCall *) call)->expires_at;
+	const HoldCall *hold = (const HoldCall *) call;
 	Datum hold_id = id_new();
 	Rows rows;
 
-	if (expires_at != 0 && expires_at <= clock_now())
+	if (hold->expires && hold->expires_at <= clock_now())
 		billing_error(INVALID_ARGUMENT, errmsg("expires_at must be in the future"),
-					  errdetail("It is %s, now is %s.", json_time_text(expires_at),
+					  errdetail("It is %s, now is %s.", json_time_text(hold->expires_at),
 								json_time_text(clock_now())));
 	rows = hold_insert(call, hold_id);
 	if (!row_next(&rows))
