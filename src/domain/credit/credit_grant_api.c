@@ -119,7 +119,7 @@ billing_grant_credit(PG_FUNCTION_ARGS)
 	actor_require_service();
 	grant_from_args(fcinfo, &grant);
 	spi_begin();
-	customer_ensure(grant.customer_id);
+	customer_ensure(grant.customer_id, grant.idempotency_key);
 	result = credit_grant(&grant) ? credit_row(grant.customer_id, grant.credit_id)
 								  : grant_replay(&grant);
 	spi_end();

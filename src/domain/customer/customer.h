@@ -9,8 +9,11 @@
 
 extern void customer_init(void);
 
-/* Makes the customer with the defaults unless he exists; CUSTOMER_NOT_FOUND when that is off. */
-extern void customer_ensure(const char *customer_id);
+/*
+ * Makes the customer with the defaults unless he exists; CUSTOMER_NOT_FOUND when that is off. Callers of
+ * one idempotency key (NULL: none) for a new customer meet here.
+ */
+extern void customer_ensure(const char *customer_id, const char *key);
 
 /*
  * For many at once: customers_begin(), then customers_add() for each, false where he does not exist and may not be
@@ -19,7 +22,7 @@ extern void customer_ensure(const char *customer_id);
 extern void customers_begin(void);
 extern bool customers_add(List **missing, const char *customer_id);
 extern void customers_make(List *missing);
-extern void customer_make(const char *customer_id);
+extern void customer_make(const char *customer_id, const char *key);
 
 /* Raises CUSTOMER_NOT_FOUND unless he exists. */
 extern void customer_require(const char *customer_id);

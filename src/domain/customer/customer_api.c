@@ -216,7 +216,7 @@ billing_register_customer(PG_FUNCTION_ARGS)
 	arg_text(&lock_args, customer_id);
 	if (!PG_ARGISNULL(10))
 		stmt_run(&lock_settlement, &lock_args);
-	customer_make(customer_id);
+	customer_make(customer_id, NULL);
 	rows = stmt_run(&lock_customer, &lock_args);
 	Ensure(row_next(&rows), "customer \"%s\" vanished", customer_id);
 	if (currency != NULL)

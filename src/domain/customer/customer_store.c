@@ -10,6 +10,7 @@
 #include "catalog/pg_type.h"
 #include "core/clock.h"
 #include "core/errors.h"
+#include "core/idempotency.h"
 #include "core/known.h"
 #include "core/spi.h"
 #include "domain/customer/customer.h"
@@ -89,24 +90,24 @@ customer_require(const char *customer_id)
 
 /* Makes the customer with the defaults, if he does not exist. */
 void
-customer_make(const char *customer_id)
+customer_make(const char *customer_id, const char *key)
 {
 	StmtArgs args = {0};
 
 	arg_text(&args, customer_id);
 	arg_text(&args, house_time_zone());
 	arg_datum(&args, TimestampTzGetDatum(clock_now()));
-	stmt_run(&insert_customer, &args);
+	key_meet(&insert_customer, &args, key);
 }
 
 void
-customer_ensure(const char *customer_id)
+customer_ensure(const char *customer_id, const char *key)
 {
 	if (customer_exists(customer_id))
 		return;
 	if (!auto_register_customers)
 		customer_require(customer_id);
-	customer_make(customer_id);
+	customer_make(customer_id, key);
 	known_add(&known_customers, customer_id, 0);
 }
 

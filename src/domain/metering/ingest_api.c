@@ -115,7 +115,7 @@ billing_ingest_usage(PG_FUNCTION_ARGS)
 	actor_require_customer(event.customer_id);
 	spi_begin();
 	meter_use(event.resource_type, false);
-	customer_ensure(event.customer_id);
+	customer_ensure(event.customer_id, NULL);
 	arg_datum(&args, PG_GETARG_DATUM(1));
 	arg_datum(&args, PG_GETARG_DATUM(0));
 	arg_datum(&args, PG_GETARG_DATUM(2));

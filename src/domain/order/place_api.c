@@ -227,7 +227,7 @@ placement_write(Placement *placement)
 				errmsg("an idempotency key is used by a transaction that is not visible"));
 		return result;
 	}
-	customer_ensure(placement->order.customer_id);
+	customer_ensure(placement->order.customer_id, placement->idempotency_key);
 	items_insert(placement);
 	order_announce(&placement->order, &(OrderEvent){.type = "OrderPlaced",
 													.idempotency_key = placement->idempotency_key});

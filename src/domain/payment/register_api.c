@@ -105,7 +105,7 @@ method_lock(const PaymentMethod *method)
 {
 	StmtArgs args = {0};
 
-	customer_ensure(method->customer_id);
+	customer_ensure(method->customer_id, NULL);
 	arg_text(&args, method->customer_id);
 	arg_datum(&args, TimestampTzGetDatum(clock_now()));
 	stmt_run(&touch_customer, &args);

@@ -117,7 +117,7 @@ check_plan_currency(const NewPlan *plan)
 	Rows rows;
 	char *currency;
 
-	customer_ensure(plan->customer_id);
+	customer_ensure(plan->customer_id, plan->key);
 	arg_text(&args, plan->customer_id);
 	arg_text(&args, plan->currency->code);
 	rows = stmt_run(&take_plan_currency, &args);

@@ -23,7 +23,10 @@ typedef struct WalletChange
 extern void wallet_withdraw(const WalletChange *change);
 extern void wallet_deposit(const WalletChange *change);
 
-/* The id of the wallet, which is opened if there is none. Needs spi_begin(). */
-extern Datum wallet_open(const char *customer_id, const Currency *currency);
+/*
+ * The id of the wallet, which is opened if there is none; callers of one idempotency key (NULL: none)
+ * meet there. Needs spi_begin().
+ */
+extern Datum wallet_open(const char *customer_id, const Currency *currency, const char *key);
 
 #endif

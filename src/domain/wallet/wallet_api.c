@@ -41,7 +41,7 @@ billing_open_wallet(PG_FUNCTION_ARGS)
 
 	actor_require_customer(customer_id);
 	spi_begin();
-	(void) wallet_open(customer_id, currency);
+	(void) wallet_open(customer_id, currency, NULL);
 	arg_text(&args, customer_id);
 	arg_text(&args, currency->code);
 	rows = stmt_run(&select_wallet_row, &args);

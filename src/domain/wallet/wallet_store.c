@@ -84,7 +84,7 @@ wallet_make(const char *customer_id, const Currency *currency, const char *key)
 {
 	StmtArgs args = {0};
 
-	customer_ensure(customer_id);
+	customer_ensure(customer_id, key);
 	arg_text(&args, customer_id);
 	arg_datum(&args, id_new());
 	arg_text(&args, currency->code);
@@ -93,13 +93,13 @@ wallet_make(const char *customer_id, const Currency *currency, const char *key)
 }
 
 Datum
-wallet_open(const char *customer_id, const Currency *currency)
+wallet_open(const char *customer_id, const Currency *currency, const char *key)
 {
 	Datum wallet_id = (Datum) 0;
 
 	if (wallet_find(customer_id, currency, &wallet_id))
 		return wallet_id;
-	wallet_make(customer_id, currency, NULL);
+	wallet_make(customer_id, currency, key);
 	Ensure(wallet_find(customer_id, currency, &wallet_id), "wallet vanished");
 	return wallet_id;
 }
