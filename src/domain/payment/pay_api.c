@@ -158,8 +158,8 @@ top_up_pay(Payment *payment)
 	Datum result;
 
 	customer_ensure(payment->customer_id, payment->idempotency_key);
-	payment->target_id = wallet_open(payment->customer_id, payment->amount.currency,
-									 payment->idempotency_key);
+	payment->target_id =
+		wallet_open(payment->customer_id, payment->amount.currency, payment->idempotency_key);
 	if (!payment_make(payment, &result) && !payment_replay(payment, &result))
 		billing_retry(errmsg("an idempotency key is used by a transaction that is not visible"));
 	return result;

@@ -23,7 +23,7 @@ invoice_capture(const Payment *payment, const char *payment_id)
 }
 
 void
-payment_capture(const Payment *payment)
+payment_move_wallet(const Payment *payment)
 {
 	WalletChange change = {
 		.customer_id = payment->customer_id,
@@ -32,14 +32,19 @@ payment_capture(const Payment *payment)
 		.reference_id = id_text(payment->payment_id),
 	};
 
-	if (payment->answer.outcome != PROVIDER_APPROVED)
-		return;
 	if (payment->provider == &wallet_provider)
 		wallet_withdraw(&change);
+	if (strcmp(payment->target_type, TARGET_TOP_UP) == 0)
+		wallet_deposit(&change);
+}
+
+void
+payment_capture(const Payment *payment)
+{
+	if (payment->answer.outcome != PROVIDER_APPROVED)
+		return;
 	if (strcmp(payment->target_type, TARGET_INVOICE) == 0)
-		invoice_capture(payment, change.reference_id);
+		invoice_capture(payment, id_text(payment->payment_id));
 	else if (strcmp(payment->target_type, TARGET_ORDER) == 0)
 		order_mark_paid(payment->order, payment->payment_id);
-	else
-		wallet_deposit(&change);
 }

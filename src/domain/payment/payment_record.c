@@ -4,7 +4,7 @@
  *
  * Guarantees: a captured amount is posted in the transaction that records the capture; a declined
  * payment changes nothing but itself; one whose outcome is unknown is PENDING and tells nobody yet.
- * Locks: keys of new rows.
+ * Locks: keys of new rows; then the wallet, of a payment by wallet and of a top-up.
  */
 #include "postgres.h"
 
@@ -171,6 +171,7 @@ payment_transfers(const Payment *payment, LedgerTransfer *transfers)
 	return n;
 }
 
+/* A wallet is locked before its transfer has a position: its transfers are in the order of its changes. */
 void
 payments_post(const Payment *payments, int count)
 {
@@ -179,8 +180,10 @@ payments_post(const Payment *payments, int count)
 
 	for (int i = 0; i < count; i++)
 	{
-		if (payments[i].answer.outcome == PROVIDER_APPROVED)
-			n += payment_transfers(&payments[i], &transfers[n]);
+		if (payments[i].answer.outcome != PROVIDER_APPROVED)
+			continue;
+		payment_move_wallet(&payments[i]);
+		n += payment_transfers(&payments[i], &transfers[n]);
 	}
 	ledger_post(transfers, n);
 }

@@ -46,10 +46,11 @@ extern void payments_find_methods(Payment *payments, int count, DateADT today);
 extern void payments_announce(const Payment *payments, int count);
 extern Datum payment_json(const Payment *payment);
 
-/* The postings of approved payments. */
+/* The wallets of approved payments and, under their locks, the postings. */
 extern void payments_post(const Payment *payments, int count);
+extern void payment_move_wallet(const Payment *payment);
 
-/* What an approval does to the target: pays the invoice or the order, fills the wallet. */
+/* What an approval does to its invoice or order: it is paid. */
 extern void payment_capture(const Payment *payment);
 
 #endif
