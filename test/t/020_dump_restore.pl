@@ -363,13 +363,13 @@ at($target, 'restored', $july_2, q{
 	SELECT billing.ingest_usage('more', 'acme', 'API_CALL', 1, '2026-07-01T00:00Z');
 	SELECT billing.create_pricing_plan('Next', 'KRW', '[{"model": "flat", "code": "BASE", "amount": 1}]',
 		'2027-01-01T00:00Z', idempotency_key => 'next');});
-for my $table ('usage_events', 'ledger_transfers', 'audit_log', 'outbox', 'pricing_plans', 'rejected_usage')
+for my $table ('usage_events', 'ledger_transfers', 'audit_entries', 'outbox', 'pricing_plans', 'rejected_usage')
 {
 	my $old = $target->safe_psql('parallel', "SELECT count(*) FROM billing.$table");
 	is($target->safe_psql('restored', "SELECT count(*) > $old, count(*) = count(DISTINCT position) FROM billing.$table"),
 		't|t', "$table: new rows have positions that no old one has");
 }
-for my $table ('ledger_transfers', 'audit_log', 'invoice_lines')
+for my $table ('ledger_transfers', 'audit_entries', 'invoice_lines')
 {
 	my (undef, undef, $stderr) = $target->psql('restored', "\\set VERBOSITY verbose\nDELETE FROM billing.$table");
 	like($stderr, qr/ZB208/, "$table: rows cannot be deleted in the restored database");

@@ -177,6 +177,12 @@ my @orders = (
 		done => q{EXISTS (SELECT FROM billing.invoices WHERE status = 'PAID') AND EXISTS (SELECT FROM billing.credits WHERE balance = 400)},
 	},
 	{
+		name => 'pay_invoice that is not decided',
+		before => $invoice,
+		call => qq{SELECT FROM billing.pay_invoice($the_invoice, 'CARD', idempotency_key => 'UNKNOWN_k')},
+		done => q{EXISTS (SELECT FROM billing.payments WHERE status = 'PENDING')},
+	},
+	{
 		name => 'pay_invoice by wallet',
 		before => "$invoice SELECT FROM billing.top_up_wallet('acme', 2000, 'KRW')",
 		call => qq{SELECT FROM billing.pay_invoice($the_invoice, 'WALLET', idempotency_key => 'k')},
@@ -204,6 +210,12 @@ my @back = (
 		done => q{EXISTS (SELECT FROM billing.refunds WHERE status = 'FAILED')},
 	},
 	{
+		name => 'refund_payment that is not decided',
+		before => $paid_order,
+		call => qq{SELECT FROM billing.refund_payment($the_payment, 370, idempotency_key => 'UNKNOWN_k')},
+		done => q{EXISTS (SELECT FROM billing.refunds WHERE status = 'REQUESTED')},
+	},
+	{
 		name => 'refund_payment of an invoice as credit',
 		before => "$invoice SELECT FROM billing.pay_invoice($the_invoice)",
 		call => qq{SELECT FROM billing.refund_payment($the_payment, 370, destination => 'CREDIT', idempotency_key => 'k')},
@@ -220,6 +232,18 @@ my @back = (
 		before => "$invoice SELECT FROM billing.cancel_invoice($the_invoice, 'wrong')",
 		call => q{SELECT billing.soft_delete('INVOICE', (SELECT invoice_id FROM billing.invoice_headers), 'a test')},
 		done => q{EXISTS (SELECT FROM billing.invoice_headers WHERE deleted_at IS NOT NULL)},
+	},
+	{
+		name => 'soft_delete of a payment',
+		before => "$order SELECT FROM billing.pay_order($the_order, 'CARD', idempotency_key => 'FAIL_k')",
+		call => qq{SELECT billing.soft_delete('PAYMENT', $the_payment, 'a test')},
+		done => q{EXISTS (SELECT FROM billing.payments WHERE deleted_at IS NOT NULL)},
+	},
+	{
+		name => 'soft_delete of a refund',
+		before => "$paid_order SELECT FROM billing.refund_payment($the_payment, 370, idempotency_key => 'FAIL_k')",
+		call => q{SELECT billing.soft_delete('REFUND', (SELECT refund_id FROM billing.refunds), 'a test')},
+		done => q{EXISTS (SELECT FROM billing.refunds WHERE deleted_at IS NOT NULL)},
 	},
 	{
 		name => 'issue_credit_note',

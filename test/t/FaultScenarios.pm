@@ -260,6 +260,9 @@ my @money = (
 	},
 );
 
+# Statements that take more than one session.
+our %by_sessions = (put_back_wallet => 'two calls of one key at once: test/isolation/specs/wallet_same_key.spec');
+
 # Volatile functions that write nothing.
 our %read_only = (window_snapshot => 'takes a transaction id and reads the present snapshot');
 

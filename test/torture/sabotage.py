@@ -39,7 +39,7 @@ AGAINST_JOURNAL = (
     ("invoice", "is lost", "DELETE FROM " + one("invoice_headers", "true")),
     ("invoice by call", "came twice", COPY_OUTBOX),
     ("event of an invoice", "came twice", COPY_OUTBOX),
-    ("event of an invoice", "is not audited", "DELETE FROM " + one("audit_log", "action = 'INVOICE_PAID'")),
+    ("event of an invoice", "is not audited", "DELETE FROM " + one("audit_entries", "action = 'INVOICE_PAID'")),
     ("cancellation", "is lost", "DELETE FROM " + one("outbox", "type = 'InvoiceCancelled'")),
     ("overdue", "is lost", "DELETE FROM " + one("outbox", "type = 'InvoiceOverdue'")),
     ("job", "is not finished", "UPDATE billing.job_runs SET status = 'RUNNING' WHERE status = 'COMPLETED'"),
