@@ -1,6 +1,6 @@
 -- Orders: what they are made of, their tax, their states, and what pays them.
 BEGIN;
-SELECT plan(86);
+SELECT plan(87);
 SET LOCAL billing.now = '2026-06-02T00:00:00Z';
 
 CREATE FUNCTION pg_temp.place(customer text, price text, key text DEFAULT NULL) RETURNS uuid LANGUAGE sql AS $$
@@ -32,10 +32,10 @@ SELECT results_eq($$SELECT o.aggregatetype COLLATE "default", o.type COLLATE "de
 SELECT is((SELECT count(*) FROM billing.audit_entries WHERE target_id = (SELECT order_id::text FROM placed)), 0::bigint, 'but not audited');
 
 -- idempotency
-SELECT is((SELECT order_id FROM billing.place_order('plain', 'USD', '[{"quantity":3.0,"sku":"A-1","unitPrice":"100.5"},{"sku":"B","quantity":1,"unitPrice":0.1}]', 'k1')), (SELECT order_id FROM placed),
+SELECT is((SELECT order_id FROM billing.place_order('plain', 'USD', '[{"quantity":3.0,"sku":"A-1","unitPrice":"100.5"},{"sku":"B","quantity":1,"unitPrice":0.1}]', 'k1', '{ "cart": 7 }')), (SELECT order_id FROM placed),
 	'the key answers its order, however the items are written');
 SELECT is((SELECT count(*) FROM billing.orders WHERE customer_id = 'plain'), 1::bigint, 'and makes no other');
-SELECT throws_ok(format('SELECT billing.place_order(%s, %L)', v.arguments, 'k1'), 'ZB203', NULL, v.rule)
+SELECT throws_ok(format('SELECT billing.place_order(%s, %L, %L)', v.arguments, 'k1', '{"cart":7}'), 'ZB203', NULL, v.rule)
 FROM (VALUES
 	($$'plain', 'USD', '[{"sku":"A-1","quantity":3,"unitPrice":100.51},{"sku":"B","quantity":1,"unitPrice":0.1}]'$$, 'another price with that key is INCOMPATIBLE_PARAMS'),
 	($$'plain', 'USD', '[{"sku":"A-1","quantity":2,"unitPrice":100.5},{"sku":"B","quantity":1,"unitPrice":0.1}]'$$, 'another quantity'),
@@ -43,6 +43,8 @@ FROM (VALUES
 	($$'plain', 'EUR', '[{"sku":"A-1","quantity":3,"unitPrice":100.5},{"sku":"B","quantity":1,"unitPrice":0.1}]'$$, 'another currency'),
 	($$'plain', 'USD', '[{"sku":"A-1","quantity":3,"unitPrice":100.5}]'$$, 'other items')
 ) AS v(arguments, rule);
+SELECT throws_ok($$SELECT billing.place_order('plain', 'USD', '[{"sku":"A-1","quantity":3,"unitPrice":100.5},{"sku":"B","quantity":1,"unitPrice":0.1}]', 'k1', '{"cart": 2}')$$,
+	'ZB203', NULL, 'other metadata');
 SELECT isnt(pg_temp.place('other', '5', 'k1'), (SELECT order_id FROM placed), 'a key belongs to its customer');
 SELECT isnt(pg_temp.place('plain', '5'), pg_temp.place('plain', '5'), 'without a key each call is an order');
 

@@ -1,6 +1,6 @@
 -- Payments of invoices and top-ups: approval, decline, unknown outcomes, idempotency, recorded transfers.
 BEGIN;
-SELECT plan(124);
+SELECT plan(125);
 SET LOCAL billing.now = '2026-06-02T00:00:00Z';
 
 -- a customer's one invoice, of 100 KRW for May
@@ -67,16 +67,18 @@ SELECT results_eq($$SELECT p.payment_id, p.status FROM billing.pay_invoice(pg_te
 CREATE TEMP TABLE keyed AS SELECT (billing.pay_invoice(pg_temp.invoice('keyed'), 'BANK_TRANSFER', idempotency_key => 'k', metadata => '{"order":7}')).*;
 SELECT results_eq($$SELECT method, metadata, idempotency_key COLLATE "default" FROM keyed$$, $$VALUES ('BANK_TRANSFER', '{"order":7}'::jsonb, 'k')$$,
 	'a payment keeps its method, key and metadata');
-SELECT results_eq($$SELECT p.* FROM billing.pay_invoice(pg_temp.invoice('keyed'), 'BANK_TRANSFER', idempotency_key => 'k') p$$, $$SELECT * FROM keyed$$,
+SELECT results_eq($$SELECT p.* FROM billing.pay_invoice(pg_temp.invoice('keyed'), 'BANK_TRANSFER', idempotency_key => 'k', metadata => '{"order": 7}') p$$, $$SELECT * FROM keyed$$,
 	'the same key answers the same payment, also when the invoice is paid');
 SET LOCAL billing.now = '2027-06-03T00:00:00Z';
-SELECT results_eq($$SELECT p.* FROM billing.pay_invoice(pg_temp.invoice('keyed'), 'BANK_TRANSFER', idempotency_key => 'k') p$$, $$SELECT * FROM keyed$$,
+SELECT results_eq($$SELECT p.* FROM billing.pay_invoice(pg_temp.invoice('keyed'), 'BANK_TRANSFER', idempotency_key => 'k', metadata => '{"order": 7}') p$$, $$SELECT * FROM keyed$$,
 	'also a year later');
 SET LOCAL billing.now = '2026-06-02T00:00:00Z';
 SELECT is((SELECT count(*) FROM billing.payments WHERE customer_id = 'keyed'), 1::bigint, 'and made one payment');
 SELECT is((SELECT count(*) FROM billing.outbox WHERE customer_id = 'keyed' AND type IN ('PaymentApproved', 'InvoicePaid')), 2::bigint, 'and one event of each kind');
-SELECT throws_ok($$SELECT billing.pay_invoice(pg_temp.invoice('keyed'), 'CARD', idempotency_key => 'k')$$, 'ZB203', NULL,
+SELECT throws_ok($$SELECT billing.pay_invoice(pg_temp.invoice('keyed'), 'CARD', idempotency_key => 'k', metadata => '{"order": 7}')$$, 'ZB203', NULL,
 	'the same key with another method is INCOMPATIBLE_PARAMS');
+SELECT throws_ok($$SELECT billing.pay_invoice(pg_temp.invoice('keyed'), 'BANK_TRANSFER', idempotency_key => 'k', metadata => '{"a": 1}')$$, 'ZB203', NULL,
+	'and so it is with other metadata');
 SELECT is((SELECT status FROM billing.pay_invoice(pg_temp.invoice('other'), 'BANK_TRANSFER', idempotency_key => 'k')), 'APPROVED', 'a key belongs to its customer');
 
 -- what is refused

@@ -97,6 +97,7 @@ placement_fingerprint(const Placement *placement)
 		json_int(&json, item->quantity);
 		json_money(&json, item->unit_price);
 	}
+	json_raw(&json, placement->metadata);
 	json_close(&json, ']');
 	return digest_text(json.text.data);
 }

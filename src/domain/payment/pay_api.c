@@ -50,9 +50,10 @@ payment_fingerprint(Payment *payment, const char *subject)
 	if (payment->idempotency_key == NULL)
 		return;
 	payment->fingerprint = digest_text(
-		psprintf("%s %s %s %s", payment->operation, subject,
+		psprintf("%s %s %s %s %s", payment->operation, subject,
 				 payment->method != NULL ? payment->method : "-",
-				 payment->payment_method_id != 0 ? id_text(payment->payment_method_id) : "-"));
+				 payment->payment_method_id != 0 ? id_text(payment->payment_method_id) : "-",
+				 payment->metadata != NULL ? payment->metadata : "-"));
 }
 
 /* Asks the provider and writes what follows; false when the key was used meanwhile. */

@@ -69,7 +69,7 @@ static Stmt take_plan_currency = {
 	.argtypes = {TEXTOID, TEXTOID},
 };
 
-/* What makes two calls with one key the same: everything but the key and the metadata. */
+/* What makes two calls with one key the same: everything but the key. */
 static Datum
 plan_fingerprint(const NewPlan *plan)
 {
@@ -84,6 +84,9 @@ plan_fingerprint(const NewPlan *plan)
 	json_string(&json, plan->customer_id);
 	if (plan->has_until)
 		json_int(&json, plan->effective_until);
+	else
+		json_raw(&json, NULL);
+	json_raw(&json, plan->metadata);
 	json_close(&json, ']');
 	return digest_text(json.text.data);
 }

@@ -63,7 +63,7 @@ static Stmt mark_months = {
 	.name = "mark_months",
 	.sql = "INSERT INTO billing.unbilled_usage AS u (customer_id, month, changes)"
 		   " SELECT DISTINCT l.customer_id, (l.service_period || '-01')::date, 1"
-		   " FROM billing.invoice_lines l WHERE l.customer_id = $1 AND l.invoice_id = $2"
+		   " FROM billing.invoice_lines l WHERE l.customer_id = $1 AND l.invoice_id = $2 ORDER BY 2"
 		   " ON CONFLICT (customer_id, month) DO UPDATE SET changes = u.changes + 1",
 	.expect = SPI_OK_INSERT,
 	.nargs = 2,
