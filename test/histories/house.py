@@ -93,6 +93,7 @@ class House:
         self.defaults = []  # plans that are no customer's own
         self.plans = 0
         self.positions = 0
+        self.committed = self.folded = 0  # up to which position
         self.unfolded = 0  # committed changes of usage since the last fold
         self.uncommitted = None  # those of the open transaction; None outside of one
 
@@ -108,10 +109,12 @@ class House:
     def commit(self):
         self.unfolded += self.uncommitted or 0
         self.uncommitted = None
+        self.committed = self.positions
 
     def usage_changed(self):
         if self.uncommitted is None:
             self.unfolded += 1
+            self.committed = self.positions
         else:
             self.uncommitted += 1
 
