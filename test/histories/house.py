@@ -111,7 +111,9 @@ class House:
         self.uncommitted = None
         self.committed = self.positions
 
-    def usage_changed(self):
+    def usage_changed(self, customer, month):
+        self.positions += 1
+        customer.changes.add((self.positions, month))
         if self.uncommitted is None:
             self.unfolded += 1
             self.committed = self.positions
@@ -159,6 +161,8 @@ class Customer:
         self.plans = []
         self.events = {}
         self.dirty = set()  # months with usage since they were billed
+        self.changes = set()  # (position, month) of usage that is not folded
+        self.marked = set()  # months that were not settled since a fold of theirs
         self.invoices = []
         self.applies = True  # credits, before it is charged
         self.money = Money()

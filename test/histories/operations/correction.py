@@ -63,7 +63,7 @@ class Correct(Operation):
         except Refused as refused:
             return "error " + STATES[str(refused)]
         if not event["reversed"]:
-            house.usage_changed()
+            house.usage_changed(customer, event["month"])
             reverse(house.customers[key], event)
         return event_id
 

@@ -15,6 +15,9 @@ def fold(house):
     """How many changes. Choice: those of the transaction that folds are left to the next fold."""
     folded, house.unfolded = house.unfolded, 0
     house.folded = house.committed
+    for customer in house.customers.values():
+        customer.marked |= {month for position, month in customer.changes if position <= house.folded}
+        customer.changes = {change for change in customer.changes if change[0] > house.folded}
     return folded
 
 
@@ -67,13 +70,14 @@ class FoldRest(Fold):
 @Rule
 def purged(customer, before, folded):
     """
-    Folded events of whole days whose months have no news go, and their ids with them: one that comes again is
+    Folded events of whole days go whose months were settled since the fold, and their ids with them: one that comes again is
     a new event, and none is left to correct. What they summed to stays.
     """
     day = before.astimezone(ZoneInfo(customer.zone)).date()
     for name, event in list(customer.events.items()):
         if (event["at"].astimezone(ZoneInfo(customer.zone)).date() < day
-                and event["position"] <= folded and event["month"] not in customer.dirty):
+                and event["position"] <= folded
+                and event["month"] not in customer.dirty | customer.marked):
             customer.events["purged", event["position"]] = customer.events.pop(name)
 
 

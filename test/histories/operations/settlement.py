@@ -38,6 +38,7 @@ def closed_a_moment_later(period, zone, now):
 def settled(customer, period):
     """Nothing up to the month is news any more."""
     customer.dirty = {month for month in customer.dirty if month > period}
+    customer.marked = {month for month in customer.marked if month > period}
 
 
 @settled.mistake

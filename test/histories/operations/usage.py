@@ -77,9 +77,8 @@ def take(house, event):
     customer = house.customers.setdefault(event["customer"], Customer())
     if repeated(customer, event):
         return "duplicate"
-    house.positions += 1
-    house.usage_changed()
     month = month_of(at, customer.zone)
+    house.usage_changed(customer, month)
     customer.events[event["id"]] = {
         "resource": event["resource"], "at": at, "month": month, "reversed": False,
         "quantity": number(event["quantity"]), "position": house.positions}
