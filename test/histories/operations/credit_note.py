@@ -104,13 +104,14 @@ class IssueCreditNote(MoneyOperation):
     weight = 8
 
     def draw(self, draft, key):
-        currency = draft.customers[key]["currency"]
-        lines = None
-        if draft.chance(0.75):
-            lines = [(n + 1, draw_amount(draft, currency, draft.choice(10, 40)))
-                     for n in range(draft.choice(1, 1, 2))]
-        self.add(draft, key, f"note{draft.new_id()}", draw_settled_month(draft, key), lines,
-                 draft.choice(None, "SOURCE", "SOURCE", "WALLET", "CREDIT"), draw_key(draft))
+        currency, month = draft.customers[key]["currency"], draw_settled_month(draft, key)
+        for _ in range(draft.choice(1, 1, 3)):
+            lines = None
+            if draft.chance(0.75):
+                lines = [(n + 1, draw_amount(draft, currency, draft.choice(10, 40)))
+                         for n in range(draft.choice(1, 1, 2))]
+            self.add(draft, key, f"note{draft.new_id()}", month, lines,
+                     draft.choice(None, "SOURCE", "SOURCE", "WALLET", "CREDIT"), draw_key(draft))
 
     def repeatable(self, draft, label, period, lines, destination, idempotency_key):
         return idempotency_key is not None

@@ -3,6 +3,7 @@
 from draft import TICK
 from house import rounded
 from money import ZERO, by_key, labelled
+from operation import OPERATIONS
 from operations.account import MoneyOperation
 from operations.capture import (approve, pay, payment_answer, reject, require_fitting,
                                 require_no_pending)
@@ -193,6 +194,15 @@ def draw_payment_key(draft):
 
 
 PAYMENT = "jsonb_build_array(p.status, p.failure_code, p.method, p.amount, p.excess)"
+
+
+def draw_paid_order(draft, key, method, token):
+    """The label of the payment of a new order."""
+    order, payment = f"order{draft.new_id()}", f"payment{draft.new_id()}"
+    items = [("sku", 1, "57"), ("other", 3, "31")]
+    OPERATIONS["place_order"].add(draft, key, order, draft.customers[key]["currency"], items, None)
+    OPERATIONS["pay_order"].add(draft, key, payment, order, method, token, None)
+    return payment
 
 
 def keep_payment(names, label):

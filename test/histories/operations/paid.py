@@ -6,7 +6,8 @@ from operations.account import MoneyOperation, due
 from operations.capture import (add_payment, approve, pay, payment_answer, require_fitting,
                                 require_no_pending)
 from operations.invoice import draw_settled_month
-from operations.order import PAYMENT, draw_means, draw_payment_key, keep_payment, method_sql
+from operations.order import (PAYMENT, draw_means, draw_paid_order, draw_payment_key, keep_payment,
+                              method_sql)
 from operations.wallet import draw_amount, draw_currency, draw_key
 from rule import Refused, Rule
 from sqltext import quote
@@ -68,6 +69,8 @@ class PaymentMethod(MoneyOperation):
             expires = (draft.now + draft.choice(-1, 0, 0, 30, 300) * DAY).date()
         self.add(draft, key, token, draft.choice("CARD", "CARD", "BANK_TRANSFER"),
                  not token.startswith("UNKNOWN_") and draft.chance(0.6), expires)
+        if expires is not None and draft.chance(0.4):
+            draw_paid_order(draft, key, None, token)
 
     def statement(self, names, key, token, kind, is_default, expires):
         return ("SELECT jsonb_build_array(m.type, m.is_default, m.expires_on) FROM"

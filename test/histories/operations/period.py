@@ -30,7 +30,7 @@ class SettlePeriod(Operation):
     """By the procedure, which waits for the end of the month in the zone of the house."""
 
     word = "settle_period"
-    weight = 1
+    weight = 2
     alone = True
     top_level = True
     setup = """

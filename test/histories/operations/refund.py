@@ -1,10 +1,9 @@
 """Refunds: to where the money came from, to the wallet, or as a credit; whole or in parts."""
 
 from money import ZERO, amount_of, by_key, deposit, grant, labelled, portion, take_from_wallet
-from operation import OPERATIONS
 from operations.account import MoneyOperation, left_of
 from operations.capture import ACCOUNTS, is_invoice, require_no_pending
-from operations.order import PAYING
+from operations.order import PAYING, draw_paid_order
 from operations.wallet import draw_amount
 from rule import Refused, Rule
 from sqltext import quote
@@ -212,22 +211,13 @@ def refund_answer(refund):
     return [refund["amount"], refund["destination"], refund["status"]]
 
 
-def draw_paid_order(draft, key):
-    """The label of a payment that nothing declines."""
-    order, payment = f"order{draft.new_id()}", f"payment{draft.new_id()}"
-    items = [("sku", 1, "57"), ("other", 3, "31")]
-    OPERATIONS["place_order"].add(draft, key, order, draft.customers[key]["currency"], items, None)
-    OPERATIONS["pay_order"].add(draft, key, payment, order, "IAP", None, None)
-    return payment
-
-
 class RefundPayment(MoneyOperation):
     word = "refund_payment"
     weight = 14
 
     def draw(self, draft, key):
         if draft.chance(0.35):
-            payment = draw_paid_order(draft, key)
+            payment = draw_paid_order(draft, key, "IAP", None)  # nothing declines it
         else:
             steps = [step for step in draft.steps if step[0] in PAYING and step[2] == key][-8:]
             if not steps:

@@ -4,7 +4,7 @@ from draft import DAY, TICK
 from house import EXPONENTS
 from money import (ZERO, amount_of, by_key, deposit, end_hold, is_due, known_call, labelled,
                    open_wallet, require_same, take_from_wallet, withdraw)
-from operation import Operation
+from operation import OPERATIONS, Operation
 from operations.account import MoneyOperation
 from rule import Refused, Rule
 from sqltext import attempt, moment, quote
@@ -137,7 +137,12 @@ class TopUp(MoneyOperation):
     function = "top_up_wallet"
 
     def draw(self, draft, key):
+        """Sometimes the first one of a wallet is charged wholly."""
         currency = draw_currency(draft, key)
+        if not any(step[0] == "top_up" and step[2:4] == (key, currency) for step in draft.steps):
+            self.add(draft, key, currency, "17", None, None, None)
+            OPERATIONS["charge"].add(draft, key, currency, "17", None, None, None)
+            return
         idempotency_key = draw_key(draft)
         stale = draft.choice(None, None, 0, 0, 1) if idempotency_key is None else None
         self.add(draft, key, currency, draw_amount(draft, currency), draft.choice(None, None, "r1"),
