@@ -192,7 +192,10 @@ class GrantCredit(MoneyOperation):
 
 
 class ApplyCredit(MoneyOperation):
-    """As much as there is, or at most so much. Choice: at most nothing is nothing in any state; without a key, of any invoice."""
+    """
+    As much as there is, or at most so much. Choice: at most nothing is nothing in any state; without a
+    key, of any invoice.
+    """
 
     word = "apply_credit"
     weight = 8

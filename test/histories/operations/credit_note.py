@@ -98,7 +98,7 @@ def credit_back(house, customer, invoice, amount):
 
 
 class IssueCreditNote(MoneyOperation):
-    """By lines, or of all that is left. Choice: the whole is looked at before the lines."""
+    """By lines, or of all that is left. Choice: the lines are looked at before their sum."""
 
     word = "issue_credit_note"
     weight = 8
@@ -153,10 +153,11 @@ class IssueCreditNote(MoneyOperation):
     def checked_net(invoice, nets):
         left = invoice["net"] - invoice["net noted"]
         net = left if nets is None else sum((part for _, part in nets), ZERO)
+        if left > 0:
+            for line_no, part in nets or ():
+                require_within_line(invoice, line_no, part)
         if net > left or net == 0:
             raise Refused("CREDIT_NOTE_EXCEEDS_INVOICE")
-        for line_no, part in nets or ():
-            require_within_line(invoice, line_no, part)
         return net
 
 
@@ -179,8 +180,8 @@ class CancelInvoice(MoneyOperation):
     def act(self, house, customer, period, rebill):
         money = customer.money
         invoice, _ = live_invoice(customer, period)
-        require_nothing_paid(invoice)
         require_no_pending(money, invoice)
+        require_nothing_paid(invoice)
         cancelled(house, customer, invoice)
         if rebill:
             cancel(customer, invoice)
