@@ -21,6 +21,7 @@
 #include "core/spi.h"
 #include "domain/credit/credit.h"
 #include "domain/invoice/invoice_state.h"
+#include "domain/pending/pending.h"
 #include "utils/timestamp.h"
 
 static Stmt lock_invoice = {
@@ -41,16 +42,6 @@ static Stmt find_by_key = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 3,
 	.argtypes = {TEXTOID, TEXTOID, BYTEAOID},
-	.by_index = true,
-};
-
-static Stmt find_pending = {
-	.name = "find_pending_before_credit",
-	.sql = "SELECT p.payment_id::text AS payment_id FROM billing.payments p"
-		   " WHERE p.customer_id = $1 AND p.target_id = $2 AND p.status = 'PENDING'",
-	.expect = SPI_OK_SELECT,
-	.nargs = 2,
-	.argtypes = {TEXTOID, UUIDOID},
 	.by_index = true,
 };
 
@@ -138,20 +129,11 @@ application_replay(const CreditDemand *demand, Money *applied)
 }
 
 static void
-require_no_pending(Application *application)
-{
-	Rows rows = stmt_run(&find_pending, &application->key);
-
-	if (row_next(&rows))
-		billing_error(PAYMENT_IN_PROGRESS, errmsg("invoice %s is being paid", application->number),
-					  errdetail("Payment %s is not decided yet.", row_text(&rows, "payment_id")),
-					  errhint("Ask again when it is APPROVED or FAILED."));
-}
-
-static void
 require_creditable(Application *application)
 {
-	require_no_pending(application);
+	pending_require_none(application->demand.customer_id, application->demand.invoice_id,
+						 psprintf("invoice %s", application->number),
+						 "Ask again when it is APPROVED or FAILED.");
 	if (!invoice_may_become(application->status, INVOICE_PAID))
 		billing_error(ILLEGAL_STATE,
 					  errmsg("invoice %s cannot be paid with credit", application->number),

@@ -49,15 +49,6 @@ static Stmt select_lines = {
 	.by_index = true,
 };
 
-static char *
-amount_text(Money amount)
-{
-	Decimal value = money_to_decimal(amount);
-
-	return psprintf("%s %s", decimal_print(&value, palloc(DECIMAL_TEXT_SIZE)),
-					amount.currency->code);
-}
-
 static void
 invoice_args(const CreditNote *note, StmtArgs *args)
 {
@@ -93,7 +84,7 @@ refuse_more(Money asked, Money left, const char *what)
 {
 	billing_error(CREDIT_NOTE_EXCEEDS_INVOICE,
 				  errmsg("the credit note is more than what is left of %s", what),
-				  errdetail("Asked are %s, left are %s.", amount_text(asked), amount_text(left)));
+				  errdetail("Asked are %s, left are %s.", money_text(asked), money_text(left)));
 }
 
 void

@@ -16,6 +16,7 @@
 #include "core/json.h"
 #include "core/spi.h"
 #include "domain/order/order_place.h"
+#include "domain/pending/pending.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -29,16 +30,6 @@ typedef struct OrderEnd
 
 static const OrderEnd cancellation = {ORDER_CANCELLED, "OrderCancelled", "ORDER_CANCELLED"};
 static const OrderEnd failure = {ORDER_FAILED, "OrderFailed", "ORDER_FAILED"};
-
-static Stmt pending_payment = {
-	.name = "pending_payment_of_order",
-	.sql = "SELECT p.payment_id::text AS payment_id FROM billing.payments p"
-		   " WHERE p.customer_id = $1 AND p.target_id = $2 AND p.status = 'PENDING'",
-	.expect = SPI_OK_SELECT,
-	.nargs = 2,
-	.argtypes = {TEXTOID, UUIDOID},
-	.by_index = true,
-};
 
 static Stmt end_order = {
 	.name = "end_order",
@@ -58,17 +49,6 @@ static Stmt select_order = {
 	.argtypes = {TEXTOID, UUIDOID},
 	.by_index = true,
 };
-
-static void
-require_no_pending_payment(StmtArgs *key)
-{
-	Rows rows = stmt_run(&pending_payment, key);
-
-	if (row_next(&rows))
-		billing_error(PAYMENT_IN_PROGRESS, errmsg("order is being paid"),
-					  errdetail("Payment %s is not decided yet.", row_text(&rows, "payment_id")),
-					  errhint("Wait for the payment, or end it with resolve_payment()."));
-}
 
 static void
 end_write(const Order *order, const OrderEnd *end, const char *reason)
@@ -111,7 +91,8 @@ order_end(FunctionCallInfo fcinfo, const OrderEnd *end)
 	if (order.status != end->status)
 	{
 		order_require_transition(order.status, end->status);
-		require_no_pending_payment(&key);
+		pending_require_none(order.customer_id, order.order_id, "order",
+							 "Wait for the payment, or end it with resolve_payment().");
 		end_write(&order, end, reason);
 	}
 	rows = stmt_run(&select_order, &key);

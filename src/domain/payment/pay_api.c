@@ -18,6 +18,7 @@
 #include "domain/customer/customer.h"
 #include "domain/invoice/invoice_store.h"
 #include "domain/payment/payment_rows.h"
+#include "domain/pending/pending.h"
 #include "domain/wallet/wallet.h"
 #include "utils/builtins.h"
 
@@ -87,7 +88,9 @@ invoice_pay(Payment *payment, const PayableInvoice *invoice)
 	if (!invoice_may_become(invoice->status, INVOICE_PAID))
 		billing_error(ILLEGAL_STATE, errmsg("invoice %s cannot be paid", invoice->number),
 					  errdetail("It is %s.", invoice_status_name(invoice->status)));
-	payment_require_none_pending(payment, psprintf("invoice %s", invoice->number));
+	pending_require_none(payment->customer_id, payment->target_id,
+						 psprintf("invoice %s", invoice->number),
+						 "Wait for the payment, or end it with resolve_payment().");
 	payment->amount = invoice->due;
 	result = payment_make_met(payment);
 	if (payment_status(payment) == PAYMENT_PENDING)
@@ -122,7 +125,8 @@ order_pay(Payment *payment, const Order *order)
 	Datum result;
 
 	order_require_transition(order->status, ORDER_PAID);
-	payment_require_none_pending(payment, "order");
+	pending_require_none(payment->customer_id, payment->target_id, "order",
+						 "Wait for the payment, or end it with resolve_payment().");
 	payment->order = order;
 	payment->amount = order->total;
 	result = payment_make_met(payment);

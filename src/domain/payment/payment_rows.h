@@ -30,9 +30,6 @@ extern void payment_update(const Payment *payment);
 extern bool payment_replay(const Payment *payment, Datum *row);
 extern Datum payment_row(const Payment *payment);
 
-/* Raises PAYMENT_IN_PROGRESS, which names the pending payment; `what` names the target. */
-extern void payment_require_none_pending(const Payment *payment, const char *what);
-
 /* Locks an invoice; callers of one idempotency key (NULL: none) meet here. */
 extern PayableInvoice payable_lock(const char *customer_id, Datum invoice_id, const char *key);
 

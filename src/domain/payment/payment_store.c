@@ -89,16 +89,6 @@ static Stmt find_by_key = {
 	.by_index = true,
 };
 
-static Stmt find_pending = {
-	.name = "find_pending_payment",
-	.sql = "SELECT p.payment_id::text AS payment_id FROM billing.payments p"
-		   " WHERE p.customer_id = $1 AND p.target_id = $2 AND p.status = 'PENDING'",
-	.expect = SPI_OK_SELECT,
-	.nargs = 2,
-	.argtypes = {TEXTOID, UUIDOID},
-	.by_index = true,
-};
-
 static Stmt select_payment = {
 	.name = "select_payment",
 	.sql =
@@ -256,19 +246,4 @@ payment_row(const Payment *payment)
 	rows = stmt_run(&select_payment, &args);
 	Ensure(row_next(&rows), "payment vanished");
 	return row_composite(&rows, "payment");
-}
-
-void
-payment_require_none_pending(const Payment *payment, const char *what)
-{
-	StmtArgs args = {0};
-	Rows rows;
-
-	arg_text(&args, payment->customer_id);
-	arg_datum(&args, payment->target_id);
-	rows = stmt_run(&find_pending, &args);
-	if (row_next(&rows))
-		billing_error(PAYMENT_IN_PROGRESS, errmsg("%s is being paid", what),
-					  errdetail("Payment %s is not decided yet.", row_text(&rows, "payment_id")),
-					  errhint("Wait for the payment, or end it with resolve_payment()."));
 }

@@ -21,6 +21,7 @@
 #include "domain/invoice/invoice_store.h"
 #include "domain/ledger/ledger.h"
 #include "domain/payment/payment_rows.h"
+#include "domain/pending/pending.h"
 #include "utils/builtins.h"
 
 #define MAX_REFERENCE 256
@@ -100,7 +101,9 @@ transfer_book(Transfer *transfer, const PayableInvoice *invoice)
 	if (invoice->status == INVOICE_DRAFT)
 		billing_error(ILLEGAL_STATE, errmsg("invoice %s cannot be paid", invoice->number),
 					  errdetail("It is %s.", invoice_status_name(invoice->status)));
-	payment_require_none_pending(payment, psprintf("invoice %s", invoice->number));
+	pending_require_none(payment->customer_id, payment->target_id,
+						 psprintf("invoice %s", invoice->number),
+						 "Wait for the payment, or end it with resolve_payment().");
 	payment->provider = &manual_provider;
 	payments_authorize(payment, 1);
 	payment->effective_on = zone_day(transfer->received_at, house_time_zone());

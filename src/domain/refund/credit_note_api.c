@@ -19,6 +19,7 @@
 #include "core/json.h"
 #include "core/numeric.h"
 #include "domain/invoice/invoice_store.h"
+#include "domain/pending/pending.h"
 #include "domain/refund/correction.h"
 #include "domain/refund/credit_note_args.h"
 #include "domain/refund/refund_lock.h"
@@ -145,8 +146,9 @@ correction_compose(Correction *correction)
 		billing_error(ILLEGAL_STATE,
 					  errmsg("invoice %s cannot have a credit note", correction->number),
 					  errdetail("It is %s.", invoice_status_name(correction->status)));
-	refund_require_none_pending(note->customer_id, note->invoice_id,
-								psprintf("invoice %s", correction->number));
+	pending_require_none(note->customer_id, note->invoice_id,
+						 psprintf("invoice %s", correction->number),
+						 "Wait for its outcome, or end it with resolve_payment().");
 	if (correction->lines == NULL)
 		credit_note_of_rest(note);
 	else

@@ -16,6 +16,7 @@
 #include "core/ids.h"
 #include "core/json.h"
 #include "core/numeric.h"
+#include "domain/pending/pending.h"
 #include "domain/refund/refund_lock.h"
 #include "domain/refund/refund_rows.h"
 
@@ -81,15 +82,6 @@ refund_replay(const Refund *refund, Datum *result)
 	return true;
 }
 
-static char *
-amount_text(Money amount)
-{
-	Decimal value = money_to_decimal(amount);
-
-	return psprintf("%s %s", decimal_print(&value, palloc(DECIMAL_TEXT_SIZE)),
-					amount.currency->code);
-}
-
 static void
 require_refundable(Refund *refund, bool all)
 {
@@ -104,8 +96,9 @@ require_refundable(Refund *refund, bool all)
 		strcmp(refund->destination, DESTINATION_SOURCE) != 0)
 		billing_error(ILLEGAL_STATE, errmsg("payment %s can only be refunded to its source", id),
 					  errdetail("It filled a wallet, and its money is there."));
-	refund_require_none_pending(refund->customer_id, payment->target_id,
-								psprintf("what payment %s paid", id));
+	pending_require_none(refund->customer_id, payment->target_id,
+						 psprintf("what payment %s paid", id),
+						 "Wait for its outcome, or end it with resolve_payment().");
 	left = refund_left(refund);
 	if (money_is_zero(left))
 		billing_error(REFUND_ALREADY_REQUESTED, errmsg("nothing is left of payment %s", id),
@@ -115,8 +108,8 @@ require_refundable(Refund *refund, bool all)
 	if (money_compare(refund->amount, left) > 0)
 		billing_error(REFUND_EXCEEDS_PAYMENT,
 					  errmsg("the refund is more than what is left of payment %s", id),
-					  errdetail("Asked are %s, left are %s.", amount_text(refund->amount),
-								amount_text(left)));
+					  errdetail("Asked are %s, left are %s.", money_text(refund->amount),
+								money_text(left)));
 }
 
 static void

@@ -13,7 +13,4 @@ extern void refund_lock(Refund *refund, const PaymentTarget *target, Datum payme
 /* What of the locked payment is neither back nor on its way. */
 extern Money refund_left(const Refund *refund);
 
-/* Raises PAYMENT_IN_PROGRESS, which names the pending payment; `what` names the target. */
-extern void refund_require_none_pending(const char *customer_id, Datum target_id, const char *what);
-
 #endif

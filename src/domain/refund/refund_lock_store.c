@@ -63,29 +63,3 @@ refund_left(const Refund *refund)
 	return money_subtract(money_subtract(payment->amount, payment->excess),
 						  row_money(&rows, "amount", payment->amount.currency));
 }
-
-static Stmt find_pending = {
-	.name = "find_pending_of_target",
-	.sql = "SELECT p.payment_id::text AS payment_id FROM billing.payments p"
-		   " WHERE p.customer_id = $1 AND p.target_id = $2 AND p.status = 'PENDING'"
-		   " AND p.target_type <> 'TOP_UP'",
-	.expect = SPI_OK_SELECT,
-	.nargs = 2,
-	.argtypes = {TEXTOID, UUIDOID},
-	.by_index = true,
-};
-
-void
-refund_require_none_pending(const char *customer_id, Datum target_id, const char *what)
-{
-	StmtArgs args = {0};
-	Rows rows;
-
-	arg_text(&args, customer_id);
-	arg_datum(&args, target_id);
-	rows = stmt_run(&find_pending, &args);
-	if (row_next(&rows))
-		billing_error(PAYMENT_IN_PROGRESS, errmsg("%s is being paid", what),
-					  errdetail("Payment %s is not decided yet.", row_text(&rows, "payment_id")),
-					  errhint("Wait for its outcome, or end it with resolve_payment()."));
-}

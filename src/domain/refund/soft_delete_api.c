@@ -14,6 +14,7 @@
 #include "core/errors.h"
 #include "core/ids.h"
 #include "core/spi.h"
+#include "domain/pending/pending.h"
 #include "domain/refund/refund_lock.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
@@ -169,8 +170,9 @@ row_lock(const DeletedKind *kind, StmtArgs *key, AuditEntry *entry)
 	if (row_bool(&rows, "gone"))
 		return false;
 	if (kind->lock == &lock_invoice)
-		refund_require_none_pending(entry->customer_id, key->values[1],
-									psprintf("invoice %s", entry->target_id));
+		pending_require_none(entry->customer_id, key->values[1],
+							 psprintf("invoice %s", entry->target_id),
+							 "Wait for its outcome, or end it with resolve_payment().");
 	if (!row_bool(&rows, "allowed"))
 		billing_error(ILLEGAL_STATE,
 					  errmsg("%s %s cannot be deleted", kind->noun, entry->target_id),

@@ -24,6 +24,7 @@
 #include "domain/invoice/invoice_state.h"
 #include "domain/invoice/invoice_store.h"
 #include "domain/ledger/ledger.h"
+#include "domain/pending/pending.h"
 #include "utils/timestamp.h"
 
 static Stmt lock_invoice = {
@@ -31,16 +32,6 @@ static Stmt lock_invoice = {
 	.sql = "SELECT h.number, h.status, h.currency, h.amount_paid, h.applied_credit,"
 		   " h.total - h.amount_credited AS rest FROM billing.invoice_headers h"
 		   " WHERE h.customer_id = $1 AND h.invoice_id = $2 FOR NO KEY UPDATE",
-	.expect = SPI_OK_SELECT,
-	.nargs = 2,
-	.argtypes = {TEXTOID, UUIDOID},
-	.by_index = true,
-};
-
-static Stmt pending_payment = {
-	.name = "pending_payment",
-	.sql = "SELECT p.payment_id::text AS payment_id FROM billing.payments p"
-		   " WHERE p.customer_id = $1 AND p.target_id = $2 AND p.status = 'PENDING'",
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTOID, UUIDOID},
@@ -97,13 +88,9 @@ typedef struct Cancellation
 static void
 require_unpaid(Cancellation *cancellation, Money paid)
 {
-	Rows rows;
-
 	invoice_require_transition(cancellation->status, INVOICE_CANCELLED);
-	rows = stmt_run(&pending_payment, &cancellation->key);
-	if (row_next(&rows))
-		billing_error(PAYMENT_IN_PROGRESS, errmsg("invoice %s is being paid", cancellation->number),
-					  errdetail("Payment %s is not decided yet.", row_text(&rows, "payment_id")));
+	pending_require_none(cancellation->customer_id, cancellation->invoice_id,
+						 psprintf("invoice %s", cancellation->number), NULL);
 	if (!money_is_zero(paid))
 		billing_error(ILLEGAL_STATE, errmsg("invoice %s is partly paid", cancellation->number),
 					  errhint("Refund what was paid first."));
