@@ -110,6 +110,12 @@ CREATE FUNCTION billing.verify_row_digests(since timestamptz)
 		SELECT 'refunds', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'refund_id', t.refund_id)
 		FROM billing.refunds t WHERE t.row_digest <> billing.row_digest(t)
 		UNION ALL
+		SELECT 'refund_attempts', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'refund_id', t.refund_id, 'attempt_no', t.attempt_no)
+		FROM billing.refund_attempts t WHERE (since IS NULL OR t.sent_at >= since) AND t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'gateway_calls', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'subject_id', t.subject_id)
+		FROM billing.gateway_calls t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
 		SELECT 'credits', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'credit_id', t.credit_id)
 		FROM billing.credits t WHERE t.row_digest <> billing.row_digest(t)
 		UNION ALL

@@ -24,6 +24,8 @@ CREATE TABLE billing.payments (
 	metadata jsonb,
 	created_at timestamptz NOT NULL,
 	completed_at timestamptz,
+	late_reference text,
+	late_captured_at timestamptz,
 	deleted_at timestamptz,
 	deleted_by text,
 	row_digest bigint NOT NULL DEFAULT 0,
@@ -36,11 +38,13 @@ CREATE TABLE billing.payments (
 	CONSTRAINT payments_excess CHECK (excess >= '0'::numeric AND excess <= amount
 		AND (excess > '0'::numeric) = (credit_id IS NOT NULL)),
 	CONSTRAINT payments_key_pair CHECK ((idempotency_key IS NULL) = (fingerprint IS NULL)),
+	CONSTRAINT payments_late CHECK ((late_reference IS NULL) = (late_captured_at IS NULL)
+		AND (late_captured_at IS NULL OR status = 'FAILED')),
 	CONSTRAINT payments_deleted CHECK ((deleted_at IS NULL) = (deleted_by IS NULL))
 );
 SELECT pg_catalog.pg_extension_config_dump('billing.payments', '');
 COMMENT ON TABLE billing.payments IS
-'Payments: one intention to capture an amount for an order, an invoice or the top-up of a wallet, with one key at the provider. PENDING while the outcome is not known; APPROVED and FAILED are final. excess: what a recorded transfer was beyond what was due, turned into a credit.';
+'Payments: one intention to capture an amount for an order, an invoice or the top-up of a wallet, with one key at the provider. PENDING while the outcome is not known; APPROVED and FAILED are final. excess: what a recorded transfer was beyond what was due, turned into a credit. late_captured_at: when the provider said that it captured what had FAILED already; that money is refunded.';
 CREATE UNIQUE INDEX payments_pending ON billing.payments (customer_id, target_id)
 	WHERE status = 'PENDING' AND target_type <> 'TOP_UP';
 CREATE UNIQUE INDEX payments_order ON billing.payments (customer_id, target_id)
@@ -54,6 +58,7 @@ CREATE TABLE billing.payment_attempts (
 	customer_id text COLLATE "C" NOT NULL,
 	payment_id uuid NOT NULL,
 	attempt_no int NOT NULL,
+	call text NOT NULL DEFAULT 'SEND',
 	status text NOT NULL,
 	provider_reference text,
 	failure_code text,
@@ -62,11 +67,12 @@ CREATE TABLE billing.payment_attempts (
 	finished_at timestamptz,
 	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT payment_attempts_pkey PRIMARY KEY (customer_id, payment_id, attempt_no),
+	CONSTRAINT payment_attempts_call CHECK (call IN ('SEND', 'LOOKUP')),
 	CONSTRAINT payment_attempts_status CHECK (status IN ('SENT', 'APPROVED', 'DECLINED', 'UNKNOWN'))
 );
 SELECT pg_catalog.pg_extension_config_dump('billing.payment_attempts', '');
 COMMENT ON TABLE billing.payment_attempts IS
-'Calls to the payment provider: SENT until it has answered, UNKNOWN when its answer is not known.';
+'Calls to the payment provider, SEND with its key or LOOKUP by it: SENT until it has answered, UNKNOWN when its answer is not known.';
 
 CREATE TABLE billing.payment_methods (
 	customer_id text COLLATE "C" NOT NULL,

@@ -12,7 +12,10 @@
 #include "core/fault.h"
 #include "core/known.h"
 #include "core/plan_rules.h"
+#include "core/shared.h"
+#include "core/wake.h"
 #include "domain/customer/customer.h"
+#include "domain/gateway_call/gateway_call.h"
 #include "domain/metering/metering.h"
 #include "domain/settlement/settlement.h"
 #include "fmgr.h"
@@ -33,9 +36,12 @@ _PG_init(void)
 	environment_init();
 	known_init();
 	customer_init();
+	gateway_call_init();
+	wake_init();
 	metering_init();
 	settlement_init();
 	FAULT_INIT();
+	shared_init();
 	MarkGUCPrefixReserved("billing");
 }
 

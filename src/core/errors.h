@@ -68,6 +68,8 @@
 	X(CREDIT_NOTE_EXCEEDS_INVOICE, '2', '1', '4', "CREDIT_NOTE_EXCEEDS_INVOICE", 422,              \
 	  "The credit note is more than what is left of the invoice or its line")                      \
 	X(LIMIT_EXCEEDED, '3', '0', '1', "BAD_REQUEST", 400, "A documented limit is exceeded")         \
+	X(BULKHEAD_FULL, '3', '0', '2', "BULKHEAD_FULL", 503,                                          \
+	  "Too many calls wait for an outside service; retry after a few seconds")                     \
 	X(FORBIDDEN, '4', '0', '1', "FORBIDDEN", 403, "The caller may not act for this customer")
 
 extern const char *billing_error_name(int sqlerrcode);

@@ -1,6 +1,6 @@
 /*
  * provider.c
- *	  The providers, and those two of them that ask nobody.
+ *	  The providers, and those of them that ask nobody here.
  *
  * What the wallet and the bank are told is done by the ledger and the wallet, in the same
  * transaction: they approve always.
@@ -17,6 +17,23 @@ approve(const ProviderCall *call)
 	(void) call;
 	return (ProviderAnswer){.outcome = PROVIDER_APPROVED};
 }
+
+/* Asked by the gateway worker once the payment or refund is committed. */
+static ProviderAnswer
+wait_for_worker(const ProviderCall *call)
+{
+	(void) call;
+	return (ProviderAnswer){.outcome = PROVIDER_UNKNOWN};
+}
+
+const PaymentProvider http_provider = {
+	.name = "http",
+	.account = ACCOUNT_GATEWAY_CLEARING,
+	.outside = true,
+	.remote = true,
+	.authorize = wait_for_worker,
+	.refund = wait_for_worker,
+};
 
 const PaymentProvider wallet_provider = {
 	.name = "wallet",
@@ -35,8 +52,8 @@ const PaymentProvider manual_provider = {
 const PaymentProvider *
 provider_of(const char *name)
 {
-	static const PaymentProvider *const providers[] = {&mock_provider, &wallet_provider,
-													   &manual_provider};
+	static const PaymentProvider *const providers[] = {&mock_provider, &http_provider,
+													   &wallet_provider, &manual_provider};
 
 	for (size_t i = 0; i < lengthof(providers); i++)
 	{

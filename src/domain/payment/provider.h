@@ -41,11 +41,13 @@ typedef struct PaymentProvider
 	const char *name;
 	const char *account; /* of the ledger: where its money comes from, and goes back to */
 	bool outside;        /* its calls are attempts, and can stay without an answer */
+	bool remote;         /* it is called by a worker, never in a backend: calls are queued */
 	ProviderAnswer (*authorize)(const ProviderCall *call);
 	ProviderAnswer (*refund)(const ProviderCall *call);
 } PaymentProvider;
 
 extern const PaymentProvider mock_provider;
+extern const PaymentProvider http_provider;
 extern const PaymentProvider wallet_provider;
 extern const PaymentProvider manual_provider;
 

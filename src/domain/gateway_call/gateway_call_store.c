@@ -1,0 +1,133 @@
+/*
+ * gateway_call_store.c
+ *	  The durable queue of what an outside provider is to be told.
+ *
+ * Guarantees: a call is queued in the transaction that writes its payment or refund, and gone in the
+ * one that decides it; who waits for an answer is refused at once when too many wait before him. The
+ * count is of committed calls: sessions that come at the same moment can exceed it by their number.
+ * Locks: keys of new rows; the row that is dropped.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "core/actor.h"
+#include "core/batch.h"
+#include "core/errors.h"
+#include "core/spi.h"
+#include "core/wake.h"
+#include "domain/gateway_call/gateway_call.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/timestamp.h"
+
+#define DEFAULT_MAX_QUEUED 50
+
+GatewayCallPort gateway_call_port = {0};
+
+static char *gateway_url = NULL;
+static int max_queued = DEFAULT_MAX_QUEUED;
+
+static Stmt count_waiting = {
+	.name = "count_waiting_calls",
+	.sql = "SELECT pg_catalog.count(*) AS waiting FROM ("
+		   "SELECT FROM billing.gateway_calls g WHERE g.priority = 0 AND g.sends = 0 LIMIT $1) w",
+	.expect = SPI_OK_SELECT,
+	.nargs = 1,
+	.argtypes = {INT8OID},
+	.by_index = true,
+};
+
+static Stmt insert_calls = {
+	.name = "insert_gateway_calls",
+	.sql = "INSERT INTO billing.gateway_calls (customer_id, subject, subject_id, priority, action,"
+		   " due_at, trace_id, created_at)"
+		   " SELECT c.customer_id, c.subject, c.subject_id, c.priority, 'SEND', $5, $6, $5"
+		   " FROM unnest($1, $2, $3, $4) c(customer_id, subject, subject_id, priority)",
+	.expect = SPI_OK_INSERT,
+	.nargs = 6,
+	.argtypes = {TEXTARRAYOID, TEXTARRAYOID, UUIDARRAYOID, INT2ARRAYOID, TIMESTAMPTZOID, TEXTOID},
+};
+
+static Stmt delete_call = {
+	.name = "delete_gateway_call",
+	.sql = "DELETE FROM billing.gateway_calls g WHERE g.customer_id = $1 AND g.subject_id = $2",
+	.expect = SPI_OK_DELETE,
+	.nargs = 2,
+	.argtypes = {TEXTOID, UUIDOID},
+	.by_index = true,
+};
+
+void
+gateway_call_init(void)
+{
+	DefineCustomStringVariable("billing.gateway_url", "Sets the base URL of the payment gateway.",
+							   "Empty: payments go to the mock provider, in process.", &gateway_url,
+							   "", PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"billing.gateway_max_queued",
+		"Sets how many payments and refunds may wait for their first call to the gateway.",
+		"What comes beyond is refused with BULKHEAD_FULL. Charges of settlements do not count.",
+		&max_queued, DEFAULT_MAX_QUEUED, 1, 1000000, PGC_SIGHUP, 0, NULL, NULL, NULL);
+}
+
+bool
+gateway_configured(void)
+{
+	return gateway_url != NULL && gateway_url[0] != '\0';
+}
+
+static void
+require_room(void)
+{
+	StmtArgs args = {0};
+	Rows rows;
+
+	arg_datum(&args, Int64GetDatum(max_queued));
+	rows = stmt_run(&count_waiting, &args);
+	Ensure(row_next(&rows), "no count");
+	if (row_int64(&rows, "waiting") < max_queued)
+		return;
+	if (gateway_call_port.refused != NULL)
+		gateway_call_port.refused();
+	billing_error(BULKHEAD_FULL, errmsg("too many payments wait for the gateway"),
+				  errdetail("%d of them have not been sent yet.", max_queued),
+				  errhint("Retry in a few seconds with the same idempotency key."));
+}
+
+void
+gateway_calls_queue(const GatewayCall *calls, int count)
+{
+	static const Oid types[] = {TEXTOID, TEXTOID, UUIDOID, INT2OID};
+	Batch *batch = batch_new(types, lengthof(types));
+	StmtArgs args = {0};
+	bool interactive = false;
+
+	if (count == 0)
+		return;
+	for (int i = 0; i < count; i++)
+	{
+		interactive |= calls[i].interactive;
+		batch_row(batch);
+		batch_text(batch, calls[i].customer_id);
+		batch_text(batch, calls[i].subject);
+		batch_datum(batch, calls[i].subject_id);
+		batch_datum(batch, Int16GetDatum(calls[i].interactive ? 0 : 1));
+	}
+	if (interactive)
+		require_room();
+	batch_args(batch, &args);
+	arg_datum(&args, TimestampTzGetDatum(GetCurrentTimestamp()));
+	arg_text(&args, actor_trace_id());
+	stmt_run(&insert_calls, &args);
+	wake_worker_at_commit(WORKER_GATEWAY);
+}
+
+void
+gateway_call_drop(const char *customer_id, Datum subject_id)
+{
+	StmtArgs args = {0};
+
+	arg_text(&args, customer_id);
+	arg_datum(&args, subject_id);
+	stmt_run(&delete_call, &args);
+}
