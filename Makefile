@@ -20,6 +20,7 @@ OBJS := $(filter-out src/core/fault.o,$(OBJS))
 endif
 PG_CFLAGS = -std=gnu11 -Wall -Wextra -Werror -Wvla -Wno-unused-parameter -Wno-declaration-after-statement \
 	-MMD -MP $(if $(findstring clang,$(CC)),-Wno-ignored-attributes)
+SHLIB_LINK = -lcurl -lcrypto -ljansson
 EXTRA_CLEAN = $(DATA_built) $(OBJS:.o=.d) test/unit/build .build
 
 # Bitcode serves only JIT inlining, and building it needs the very clang of the server.
