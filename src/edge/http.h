@@ -10,16 +10,16 @@ typedef struct HttpClient HttpClient;
 typedef struct HttpLimits
 {
 	int max_in_flight;
-	int max_response;	 /* bytes of a body; its headers have a bound of their own */
+	int max_response;    /* bytes of a body; its headers have a bound of their own */
 	const char *ca_file; /* PEM of the trusted certificates; NULL or empty: the system's */
 } HttpLimits;
 
 typedef struct HttpRequest
 {
 	const char *method;
-	const char *url;			/* http or https */
+	const char *url;            /* http or https */
 	const char *const *headers; /* "Name: value", ended by NULL; or NULL */
-	const char *body;			/* or NULL */
+	const char *body;           /* or NULL */
 	size_t body_size;
 	int connect_timeout_ms;
 	int total_timeout_ms;
@@ -39,11 +39,11 @@ typedef struct HttpResponse
 {
 	void *tag;
 	HttpResult result;
-	int status;		  /* 0 where none came */
+	int status;       /* 0 where none came */
 	const char *body; /* ended by a NUL that body_size does not count; "" unless ANSWERED */
 	size_t body_size;
 	const char *content_type; /* or NULL */
-	const char *error;		  /* "" when ANSWERED */
+	const char *error;        /* "" when ANSWERED */
 	int64 elapsed_us;
 } HttpResponse;
 
