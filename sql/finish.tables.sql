@@ -28,7 +28,9 @@ BEGIN
 		IF member.kind OPERATOR(pg_catalog.=) 'ROUTINE' THEN
 			EXECUTE pg_catalog.format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', member.name);
 			EXECUTE pg_catalog.format('GRANT EXECUTE ON ROUTINE %s TO billing_service, billing_admin', member.name);
-		ELSIF member.kind OPERATOR(pg_catalog.=) 'TABLE' THEN
+		ELSIF member.kind OPERATOR(pg_catalog.=) 'TABLE'
+			-- what is in it is for the library alone
+			AND member.name OPERATOR(pg_catalog.<>) 'billing.secrets' THEN
 			EXECUTE pg_catalog.format('GRANT SELECT ON %s TO billing_service, billing_admin', member.name);
 		END IF;
 	END LOOP;
@@ -170,6 +172,8 @@ BEGIN
 	GRANT SELECT (position, transfer_id, journal_id, customer_id, debit_account, credit_account, amount, currency, kind,
 		reference_type, reference_id, tax_code, effective_on, posted_at)
 		ON billing.ledger_transfers TO billing_customer;
+
+	ALTER TABLE billing.secrets ENABLE ROW LEVEL SECURITY;
 
 	-- a snapshot has no customer: his own are those that his invoices refer to
 	ALTER TABLE billing.pricing_snapshots ENABLE ROW LEVEL SECURITY;

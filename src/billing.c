@@ -12,6 +12,7 @@
 #include "core/fault.h"
 #include "core/known.h"
 #include "core/plan_rules.h"
+#include "core/secret.h"
 #include "core/shared.h"
 #include "core/wake.h"
 #include "domain/customer/customer.h"
@@ -35,6 +36,7 @@ _PG_init(void)
 	drop_guard_init();
 	environment_init();
 	known_init();
+	secret_init();
 	customer_init();
 	gateway_call_init();
 	wake_init();
