@@ -16,6 +16,7 @@
 #include "core/shared.h"
 #include "core/wake.h"
 #include "domain/customer/customer.h"
+#include "domain/gateway/gateway.h"
 #include "domain/gateway_call/gateway_call.h"
 #include "domain/metering/metering.h"
 #include "domain/settlement/settlement.h"
@@ -39,6 +40,7 @@ _PG_init(void)
 	secret_init();
 	customer_init();
 	gateway_call_init();
+	gateway_init();
 	wake_init();
 	metering_init();
 	settlement_init();

@@ -67,7 +67,7 @@ gateway_call_init(void)
 		"billing.gateway_max_queued",
 		"Sets how many payments and refunds may wait for their first call to the gateway.",
 		"What comes beyond is refused with BULKHEAD_FULL. Charges of settlements do not count.",
-		&max_queued, DEFAULT_MAX_QUEUED, 1, 1000000, PGC_SIGHUP, 0, NULL, NULL, NULL);
+		&max_queued, DEFAULT_MAX_QUEUED, 1, 1000000, PGC_SUSET, 0, NULL, NULL, NULL);
 }
 
 bool

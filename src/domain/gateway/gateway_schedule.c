@@ -1,0 +1,3 @@
+#include "postgres.h"
+
+#include "domain/gateway/gateway_schedule.h"
