@@ -16,6 +16,7 @@ typedef struct GatewayResult
 {
 	const GatewayWork *work;
 	GatewayReply reply;
+	bool breaker_closed; /* breaker_is_closed() when it ended */
 } GatewayResult;
 
 /*
@@ -41,7 +42,7 @@ extern void gateway_unclaim(GatewayWork *const *works, int count, TimestampTz du
 /* When the next call is due; false: none waits. The past: one is due that another worker leases now. */
 extern bool gateway_next_due(TimestampTz *when);
 
-/* Tells of the stuck ones, and gives up what the provider never had; how many. About once a minute. */
-extern int gateway_upkeep(int most, bool breaker_closed);
+/* Tells of payments and refunds that are stuck; how many. About once a minute. */
+extern int gateway_upkeep(int most);
 
 #endif

@@ -36,7 +36,7 @@ gateway_next_due(TimestampTz *when)
 	return false;
 }
 int
-gateway_upkeep(int most, bool breaker_closed)
+gateway_upkeep(int most)
 {
 	return 0;
 }

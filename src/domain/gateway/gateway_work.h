@@ -14,6 +14,17 @@ typedef enum GatewayAction
 	GATEWAY_LOOKUP
 } GatewayAction;
 
+/* What has become of the calls so far, those of a lease that is claimed counted in. */
+typedef struct GatewayCounts
+{
+	int sends;                   /* that may have moved money */
+	int tries;                   /* that did not leave, or were not let in, since one that was */
+	int lookups;                 /* steps of the schedule of lookups that are done */
+	TimestampTz first_sent_at;   /* 0: never */
+	TimestampTz not_found_since; /* 0: it was not asked, or is known */
+	int refused_status;          /* HTTP status of a send that was not accepted, or 0 */
+} GatewayCounts;
+
 typedef struct GatewayWork
 {
 	MemoryContext context; /* holds all of it */
@@ -33,7 +44,7 @@ typedef struct GatewayWork
 	char *reference; /* of a refund: the provider's of the payment */
 	char *reason;    /* of a refund, or NULL */
 	char *trace_id;  /* or NULL */
-	TimestampTz claimed_at;
+	GatewayCounts counts;
 } GatewayWork;
 
 #endif
