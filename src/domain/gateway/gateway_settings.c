@@ -7,7 +7,6 @@
 #include "postgres.h"
 
 #include "domain/gateway/gateway.h"
-#include "domain/gateway/gateway_schedule.h"
 #include "utils/guc.h"
 
 #define DAY_S (24 * 60 * 60)

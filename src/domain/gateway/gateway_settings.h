@@ -5,7 +5,17 @@
 #ifndef BILLING_GATEWAY_SETTINGS_H
 #define BILLING_GATEWAY_SETTINGS_H
 
-#include "domain/gateway/gateway_schedule.h"
+#include "domain/gateway_call/gateway_scale.h"
+
+#define GATEWAY_MAX_DELAYS 16
+#define GATEWAY_DEFAULT_DELAYS "5s, 1min, 5min, 1h"
+
+/* Pauses before lookups; the last repeats. */
+typedef struct GatewayDelays
+{
+	int count;
+	int ms[GATEWAY_MAX_DELAYS];
+} GatewayDelays;
 
 typedef struct GatewaySettings
 {

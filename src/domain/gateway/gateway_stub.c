@@ -40,12 +40,3 @@ gateway_upkeep(int most)
 {
 	return 0;
 }
-void
-gateway_request(const GatewayWork *work, const GatewayAddress *to, GatewayRequest *request)
-{
-}
-GatewayReply
-gateway_read(const GatewayWork *work, const GatewayExchange *exchange)
-{
-	return (GatewayReply){0};
-}

@@ -39,11 +39,12 @@ typedef struct GatewayWork
 	Money amount;
 	char *method;
 	char *target_type;
-	Datum target_id;
-	char *token;     /* of the payment method, or NULL */
-	char *reference; /* of a refund: the provider's of the payment */
-	char *reason;    /* of a refund, or NULL */
-	char *trace_id;  /* or NULL */
+	char *target_id;
+	char *lease_text; /* lease_token as text */
+	char *token;      /* of the payment method, or NULL */
+	char *reference;  /* of a refund: the provider's of the payment */
+	char *reason;     /* of a refund, or NULL */
+	char *trace_id;   /* or NULL */
 	GatewayCounts counts;
 } GatewayWork;
 
