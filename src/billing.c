@@ -19,6 +19,7 @@
 #include "domain/gateway/gateway.h"
 #include "domain/gateway_call/gateway_call.h"
 #include "domain/metering/metering.h"
+#include "domain/refund/refund.h"
 #include "domain/settlement/settlement.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
@@ -43,6 +44,7 @@ _PG_init(void)
 	gateway_init();
 	wake_init();
 	metering_init();
+	refund_init();
 	settlement_init();
 	FAULT_INIT();
 	shared_init();

@@ -33,7 +33,7 @@ extern bool gateway_configured(void);
 /* Queues calls and wakes the worker at commit. BULKHEAD_FULL. Needs spi_begin(). */
 extern void gateway_calls_queue(const GatewayCall *calls, int count);
 
-/* The payment or refund is decided: nothing is to be called any more. Needs spi_begin(). */
-extern void gateway_call_drop(const char *customer_id, Datum subject_id);
+/* The payments or refunds are decided: nothing is to be called any more. Needs spi_begin(). */
+extern void gateway_calls_drop(const GatewayCall *calls, int count);
 
 #endif

@@ -48,12 +48,13 @@ static Stmt insert_calls = {
 	.argtypes = {TEXTARRAYOID, TEXTARRAYOID, UUIDARRAYOID, INT2ARRAYOID, TIMESTAMPTZOID, TEXTOID},
 };
 
-static Stmt delete_call = {
-	.name = "delete_gateway_call",
-	.sql = "DELETE FROM billing.gateway_calls g WHERE g.customer_id = $1 AND g.subject_id = $2",
+static Stmt delete_calls = {
+	.name = "delete_gateway_calls",
+	.sql = "DELETE FROM billing.gateway_calls g USING unnest($1, $2) c(customer_id, subject_id)"
+		   " WHERE g.customer_id = c.customer_id AND g.subject_id = c.subject_id",
 	.expect = SPI_OK_DELETE,
 	.nargs = 2,
-	.argtypes = {TEXTOID, UUIDOID},
+	.argtypes = {TEXTARRAYOID, UUIDARRAYOID},
 	.by_index = true,
 };
 
@@ -123,11 +124,20 @@ gateway_calls_queue(const GatewayCall *calls, int count)
 }
 
 void
-gateway_call_drop(const char *customer_id, Datum subject_id)
+gateway_calls_drop(const GatewayCall *calls, int count)
 {
+	static const Oid types[] = {TEXTOID, UUIDOID};
+	Batch *batch = batch_new(types, lengthof(types));
 	StmtArgs args = {0};
 
-	arg_text(&args, customer_id);
-	arg_datum(&args, subject_id);
-	stmt_run(&delete_call, &args);
+	if (count == 0)
+		return;
+	for (int i = 0; i < count; i++)
+	{
+		batch_row(batch);
+		batch_text(batch, calls[i].customer_id);
+		batch_datum(batch, calls[i].subject_id);
+	}
+	batch_args(batch, &args);
+	stmt_run(&delete_calls, &args);
 }

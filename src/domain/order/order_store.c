@@ -9,6 +9,7 @@
 
 #include "catalog/pg_type.h"
 #include "core/actor.h"
+#include "core/batch.h"
 #include "core/clock.h"
 #include "core/errors.h"
 #include "core/idempotency.h"
@@ -44,38 +45,81 @@ order_require_customer(Datum order_id)
 	return customer_id;
 }
 
+#define ORDER_COLUMNS                                                                              \
+	"o.status, o.currency, o.total, o.net, o.tax, o.tax_code, o.refunded, o.refunded_tax"
+
 static Stmt lock_order = {
 	.name = "lock_order",
-	.sql =
-		"SELECT o.status, o.currency, o.total, o.net, o.tax, o.tax_code, o.refunded, o.refunded_tax"
-		" FROM billing.orders o WHERE o.customer_id = $1 AND o.order_id = $2 FOR NO KEY UPDATE",
+	.sql = "SELECT " ORDER_COLUMNS " FROM billing.orders o"
+		   " WHERE o.customer_id = $1 AND o.order_id = $2 FOR NO KEY UPDATE",
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTOID, UUIDOID},
 	.by_index = true,
 };
 
+static Stmt lock_orders = {
+	.name = "lock_orders",
+	.sql = "SELECT k.n, " ORDER_COLUMNS
+		   " FROM unnest($1, $2) WITH ORDINALITY k(customer_id, order_id, n) JOIN billing.orders o"
+		   " ON o.customer_id = k.customer_id AND o.order_id = k.order_id"
+		   " ORDER BY o.customer_id, o.order_id FOR NO KEY UPDATE OF o",
+	.expect = SPI_OK_SELECT,
+	.nargs = 2,
+	.argtypes = {TEXTARRAYOID, UUIDARRAYOID},
+	.by_index = true,
+};
+
+static void
+order_read(Order *order, Rows *rows)
+{
+	const Currency *currency = currency_require(row_text(rows, "currency"));
+
+	order->status = order_status_of(row_text(rows, "status"));
+	order->total = row_money(rows, "total", currency);
+	order->net = row_money(rows, "net", currency);
+	order->tax = row_money(rows, "tax", currency);
+	order->tax_code = row_text(rows, "tax_code");
+	order->refunded = row_money(rows, "refunded", currency);
+	order->refunded_tax = row_money(rows, "refunded_tax", currency);
+}
+
 Order
 order_lock(const char *customer_id, Datum order_id, const char *key)
 {
 	Order order = {.customer_id = customer_id, .order_id = order_id};
 	StmtArgs args = {0};
-	const Currency *currency;
 	Rows rows;
 
 	arg_text(&args, customer_id);
 	arg_datum(&args, order_id);
 	rows = key_meet(&lock_order, &args, key);
 	Ensure(row_next(&rows), "order vanished");
-	currency = currency_require(row_text(&rows, "currency"));
-	order.status = order_status_of(row_text(&rows, "status"));
-	order.total = row_money(&rows, "total", currency);
-	order.net = row_money(&rows, "net", currency);
-	order.tax = row_money(&rows, "tax", currency);
-	order.tax_code = row_text(&rows, "tax_code");
-	order.refunded = row_money(&rows, "refunded", currency);
-	order.refunded_tax = row_money(&rows, "refunded_tax", currency);
+	order_read(&order, &rows);
 	return order;
+}
+
+void
+orders_lock(Order *const *orders, int count)
+{
+	static const Oid types[] = {TEXTOID, UUIDOID};
+	Batch *batch = batch_new(types, lengthof(types));
+	StmtArgs args = {0};
+	Rows rows;
+
+	if (count == 0)
+		return;
+	for (int i = 0; i < count; i++)
+	{
+		batch_row(batch);
+		batch_text(batch, orders[i]->customer_id);
+		batch_datum(batch, orders[i]->order_id);
+	}
+	batch_args(batch, &args);
+	rows = stmt_run(&lock_orders, &args);
+	Ensure(rows.count == (uint64) count, "order vanished");
+	while (row_next(&rows))
+		order_read(orders[row_int64(&rows, "n") - 1], &rows);
 }
 
 static Datum
@@ -104,10 +148,10 @@ order_json(const Order *order, const OrderEvent *event)
 	return json_to_jsonb(&json);
 }
 
-void
-order_announce(const Order *order, const OrderEvent *event)
+static OutboxEvent
+order_event(const Order *order, const OrderEvent *event)
 {
-	OutboxEvent row = {
+	return (OutboxEvent){
 		.aggregate_type = "Order",
 		.aggregate_id = id_text(order->order_id),
 		.type = event->type,
@@ -115,6 +159,12 @@ order_announce(const Order *order, const OrderEvent *event)
 		.payload = order_json(order, event),
 		.idempotency_key = event->idempotency_key,
 	};
+}
+
+void
+order_announce(const Order *order, const OrderEvent *event)
+{
+	OutboxEvent row = order_event(order, event);
 
 	outbox_append(&row, 1);
 }
@@ -129,13 +179,14 @@ static Stmt touch_order = {
 	.by_index = true,
 };
 
-static Stmt pay_order = {
-	.name = "mark_order_paid",
-	.sql = "UPDATE billing.orders o SET status = 'PAID', payment_id = $4, updated_at = $3"
-		   " WHERE o.customer_id = $1 AND o.order_id = $2",
+static Stmt pay_orders = {
+	.name = "mark_orders_paid",
+	.sql = "UPDATE billing.orders o SET status = 'PAID', payment_id = p.payment_id, updated_at = $4"
+		   " FROM unnest($1, $2, $3) p(customer_id, order_id, payment_id)"
+		   " WHERE o.customer_id = p.customer_id AND o.order_id = p.order_id",
 	.expect = SPI_OK_UPDATE,
 	.nargs = 4,
-	.argtypes = {TEXTOID, UUIDOID, TIMESTAMPTZOID, UUIDOID},
+	.argtypes = {TEXTARRAYOID, UUIDARRAYOID, UUIDARRAYOID, TIMESTAMPTZOID},
 	.by_index = true,
 };
 
@@ -170,17 +221,41 @@ order_touch(const Order *order)
 	stmt_run(&touch_order, &args);
 }
 
-void
-order_mark_paid(const Order *order, Datum payment_id)
+static void
+paid_announce(const OrderPayment *paid, int count)
 {
-	StmtArgs args = change_args(order);
+	OutboxEvent *events = palloc(sizeof(OutboxEvent) * count);
 
-	order_require_transition(order->status, ORDER_PAID);
-	arg_datum(&args, payment_id);
-	stmt_run(&pay_order, &args);
-	order_announce(order, &(OrderEvent){.type = "OrderPaid",
-										.key = "paymentId",
-										.value = id_text(payment_id)});
+	for (int i = 0; i < count; i++)
+		events[i] = order_event(paid[i].order, &(OrderEvent){.type = "OrderPaid",
+															 .key = "paymentId",
+															 .value = id_text(paid[i].payment_id)});
+	outbox_append(events, count);
+}
+
+void
+orders_mark_paid(const OrderPayment *paid, int count)
+{
+	static const Oid types[] = {TEXTOID, UUIDOID, UUIDOID};
+	Batch *batch = batch_new(types, lengthof(types));
+	StmtArgs args = {0};
+	Rows rows;
+
+	if (count == 0)
+		return;
+	for (int i = 0; i < count; i++)
+	{
+		order_require_transition(paid[i].order->status, ORDER_PAID);
+		batch_row(batch);
+		batch_text(batch, paid[i].order->customer_id);
+		batch_datum(batch, paid[i].order->order_id);
+		batch_datum(batch, paid[i].payment_id);
+	}
+	batch_args(batch, &args);
+	arg_datum(&args, TimestampTzGetDatum(clock_now()));
+	rows = stmt_run(&pay_orders, &args);
+	Ensure(rows.count == (uint64) count, "an order was to be paid twice");
+	paid_announce(paid, count);
 }
 
 void

@@ -64,7 +64,7 @@ payment_make(Payment *payment, Datum *result)
 	payments_authorize(payment, 1);
 	if (!payments_record(payment, 1))
 		return false;
-	payment_capture(payment);
+	payments_capture(payment, 1);
 	*result = payment_row(payment);
 	return true;
 }

@@ -26,12 +26,16 @@ typedef struct LockedPayment
 	Money excess; /* beyond what was due: it became a credit already */
 	char *method;
 	const PaymentProvider *provider;
-	char *provider_reference; /* NULL: none */
+	char *provider_reference; /* of the capture, NULL: none */
 	char *token;              /* of its payment method, NULL: none */
+	bool late;                /* it FAILED and was captured after that */
 } LockedPayment;
 
 /* PAYMENT_NOT_FOUND, also when it is deleted, or FORBIDDEN when the caller may not act for its customer. */
 extern PaymentTarget payment_require_target(Datum payment_id);
+
+/* The same for one that exists, whoever asks. Needs spi_begin(). */
+extern PaymentTarget payment_target(const char *customer_id, Datum payment_id);
 
 /* Locks a payment; callers of one idempotency key (NULL: none) meet here. Needs spi_begin(). */
 extern LockedPayment payment_lock(const char *customer_id, Datum payment_id, const char *key);

@@ -25,11 +25,23 @@ static Stmt resolve_payment = {
 	.by_index = true,
 };
 
+static Stmt select_target = {
+	.name = "select_payment_target",
+	.sql = "SELECT p.target_type, p.target_id FROM billing.payments p"
+		   " WHERE p.customer_id = $1 AND p.payment_id = $2",
+	.expect = SPI_OK_SELECT,
+	.nargs = 2,
+	.argtypes = {TEXTOID, UUIDOID},
+	.by_index = true,
+};
+
 static Stmt lock_payment = {
 	.name = "lock_payment",
-	.sql = "SELECT p.status, p.target_type, p.target_id, p.amount, p.excess, p.currency, p.method,"
-		   " p.provider, p.provider_reference FROM billing.payments p"
-		   " WHERE p.customer_id = $1 AND p.payment_id = $2 FOR NO KEY UPDATE",
+	.sql =
+		"SELECT p.status, p.target_type, p.target_id, p.amount, p.excess, p.currency, p.method,"
+		" p.provider, p.late_captured_at IS NOT NULL AS late,"
+		" COALESCE(p.late_reference, p.provider_reference) AS provider_reference FROM billing.payments p"
+		" WHERE p.customer_id = $1 AND p.payment_id = $2 FOR NO KEY UPDATE",
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTOID, UUIDOID},
@@ -75,6 +87,22 @@ payment_require_target(Datum payment_id)
 	return target;
 }
 
+PaymentTarget
+payment_target(const char *customer_id, Datum payment_id)
+{
+	PaymentTarget target = {.customer_id = pstrdup(customer_id)};
+	StmtArgs args = {0};
+	Rows rows;
+
+	arg_text(&args, customer_id);
+	arg_datum(&args, payment_id);
+	rows = stmt_run(&select_target, &args);
+	Ensure(row_next(&rows), "payment vanished");
+	target.target_type = row_text(&rows, "target_type");
+	target.target_id = row_uuid(&rows, "target_id");
+	return target;
+}
+
 LockedPayment
 payment_lock(const char *customer_id, Datum payment_id, const char *key)
 {
@@ -96,6 +124,7 @@ payment_lock(const char *customer_id, Datum payment_id, const char *key)
 	payment.method = row_text(&rows, "method");
 	payment.provider = provider_of(row_text(&rows, "provider"));
 	payment.provider_reference = row_text_or_null(&rows, "provider_reference");
+	payment.late = row_bool(&rows, "late");
 	rows = stmt_run(&select_token, &args);
 	payment.token = row_next(&rows) ? row_text(&rows, "token") : NULL;
 	return payment;

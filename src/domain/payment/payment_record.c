@@ -15,6 +15,7 @@
 #include "core/outbox.h"
 #include "core/period.h"
 #include "domain/customer/customer.h"
+#include "domain/gateway_call/gateway_call.h"
 #include "domain/ledger/ledger.h"
 #include "domain/payment/payment_rows.h"
 
@@ -24,6 +25,7 @@
 void
 payments_authorize(Payment *payments, int count)
 {
+	const PaymentProvider *gateway = gateway_configured() ? &http_provider : &mock_provider;
 	DateADT today;
 
 	if (count == 0)
@@ -34,9 +36,8 @@ payments_authorize(Payment *payments, int count)
 		const char *method = payments[i].method;
 
 		if (payments[i].provider == NULL)
-			payments[i].provider = method != NULL && strcmp(method, METHOD_WALLET) == 0
-									   ? &wallet_provider
-									   : &mock_provider;
+			payments[i].provider =
+				method != NULL && strcmp(method, METHOD_WALLET) == 0 ? &wallet_provider : gateway;
 		payments[i].payment_id = id_new();
 		payments[i].effective_on = today;
 	}
@@ -58,32 +59,56 @@ payments_authorize(Payment *payments, int count)
 	}
 }
 
+static void
+json_begin(JsonWriter *json, const Payment *payment)
+{
+	bool approved = payment->answer.outcome == PROVIDER_APPROVED;
+
+	json_init(json);
+	json_open(json, '{');
+	json_key(json, "paymentId");
+	json_string(json, id_text(payment->payment_id));
+	json_key(json, "customerId");
+	json_string(json, payment->customer_id);
+	json_key(json, "targetType");
+	json_string(json, payment->target_type);
+	json_key(json, "targetId");
+	json_string(json, id_text(payment->target_id));
+	json_key(json, "amount");
+	json_money(json, payment->amount);
+	json_key(json, "currency");
+	json_string(json, payment->amount.currency->code);
+	json_key(json, approved ? "providerReference" : "failureCode");
+	json_string(json, approved ? payment->answer.reference : payment->answer.failure_code);
+}
+
+static Datum
+json_end(JsonWriter *json)
+{
+	json_key(json, "occurredAt");
+	json_timestamp(json, clock_now());
+	json_close(json, '}');
+	return json_to_jsonb(json);
+}
+
 Datum
 payment_json(const Payment *payment)
 {
-	bool approved = payment->answer.outcome == PROVIDER_APPROVED;
 	JsonWriter json;
 
-	json_init(&json);
-	json_open(&json, '{');
-	json_key(&json, "paymentId");
-	json_string(&json, id_text(payment->payment_id));
-	json_key(&json, "customerId");
-	json_string(&json, payment->customer_id);
-	json_key(&json, "targetType");
-	json_string(&json, payment->target_type);
-	json_key(&json, "targetId");
-	json_string(&json, id_text(payment->target_id));
-	json_key(&json, "amount");
-	json_money(&json, payment->amount);
-	json_key(&json, "currency");
-	json_string(&json, payment->amount.currency->code);
-	json_key(&json, approved ? "providerReference" : "failureCode");
-	json_string(&json, approved ? payment->answer.reference : payment->answer.failure_code);
-	json_key(&json, "occurredAt");
-	json_timestamp(&json, clock_now());
-	json_close(&json, '}');
-	return json_to_jsonb(&json);
+	json_begin(&json, payment);
+	return json_end(&json);
+}
+
+Datum
+payment_late_json(const Payment *payment, Datum refund_id)
+{
+	JsonWriter json;
+
+	json_begin(&json, payment);
+	json_key(&json, "refundId");
+	json_string(&json, id_text(refund_id));
+	return json_end(&json);
 }
 
 void
@@ -188,6 +213,29 @@ payments_post(const Payment *payments, int count)
 	ledger_post(transfers, n);
 }
 
+/* What the house asks for by itself: it waits behind those who pay, and is never refused. */
+static bool
+asked_by_house(const Payment *payment)
+{
+	return strcmp(payment->operation, "settlement") == 0 ||
+		   strcmp(payment->operation, "collection") == 0;
+}
+
+static void
+calls_queue(const Payment *payments, int count)
+{
+	GatewayCall *calls = palloc(sizeof(GatewayCall) * count);
+	int n = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (payments[i].provider->remote && payment_status(&payments[i]) == PAYMENT_PENDING)
+			calls[n++] = (GatewayCall){payments[i].customer_id, SUBJECT_PAYMENT,
+									   payments[i].payment_id, !asked_by_house(&payments[i])};
+	}
+	gateway_calls_queue(calls, n);
+}
+
 bool
 payments_record(const Payment *payments, int count)
 {
@@ -199,5 +247,6 @@ payments_record(const Payment *payments, int count)
 	payments_announce(payments, count);
 	payments_audit(payments, count);
 	payments_post(payments, count);
+	calls_queue(payments, count);
 	return true;
 }

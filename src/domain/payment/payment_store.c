@@ -56,28 +56,6 @@ static Stmt insert_attempts = {
 				 TIMESTAMPTZOID},
 };
 
-static Stmt end_payment = {
-	.name = "end_payment",
-	.sql = "UPDATE billing.payments p SET status = $3, provider_reference = $4, failure_code = $5,"
-		   " failure_message = $6, completed_at = $7"
-		   " WHERE p.customer_id = $1 AND p.payment_id = $2",
-	.expect = SPI_OK_UPDATE,
-	.nargs = 7,
-	.argtypes = {TEXTOID, UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID},
-	.by_index = true,
-};
-
-static Stmt end_attempt = {
-	.name = "end_attempt",
-	.sql = "UPDATE billing.payment_attempts a SET status = $3, provider_reference = $4,"
-		   " failure_code = $5, failure_message = $6, finished_at = $7"
-		   " WHERE a.customer_id = $1 AND a.payment_id = $2 AND a.status IN ('SENT', 'UNKNOWN')",
-	.expect = SPI_OK_UPDATE,
-	.nargs = 7,
-	.argtypes = {TEXTOID, UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID},
-	.by_index = true,
-};
-
 static Stmt find_by_key = {
 	.name = "find_payment_by_key",
 	.sql =
@@ -163,7 +141,7 @@ payments_insert(const Payment *payments, int count)
 	return rows.count == (uint64) count;
 }
 
-/* Of those that asked somebody outside. */
+/* Of those that asked somebody outside; a remote provider is asked later, and by others. */
 void
 attempts_insert(const Payment *payments, int count)
 {
@@ -173,7 +151,7 @@ attempts_insert(const Payment *payments, int count)
 
 	for (int i = 0; i < count; i++)
 	{
-		if (!payments[i].provider->outside)
+		if (!payments[i].provider->outside || payments[i].provider->remote)
 			continue;
 		batch_row(batch);
 		batch_text(batch, payments[i].customer_id);
@@ -188,31 +166,6 @@ attempts_insert(const Payment *payments, int count)
 	batch_args(batch, &args);
 	arg_datum(&args, TimestampTzGetDatum(clock_now()));
 	stmt_run(&insert_attempts, &args);
-}
-
-static StmtArgs
-end_args(const Payment *payment, const char *status)
-{
-	StmtArgs args = {0};
-
-	arg_text(&args, payment->customer_id);
-	arg_datum(&args, payment->payment_id);
-	arg_text(&args, status);
-	arg_text(&args, payment->answer.reference);
-	arg_text(&args, payment->answer.failure_code);
-	arg_text(&args, payment->answer.failure_message);
-	arg_datum(&args, TimestampTzGetDatum(clock_now()));
-	return args;
-}
-
-void
-payment_update(const Payment *payment)
-{
-	StmtArgs args = end_args(payment, payment_status_name(payment_status(payment)));
-
-	stmt_run(&end_payment, &args);
-	args = end_args(payment, outcomes[payment->answer.outcome].attempt);
-	stmt_run(&end_attempt, &args);
 }
 
 bool

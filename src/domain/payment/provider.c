@@ -18,11 +18,14 @@ approve(const ProviderCall *call)
 	return (ProviderAnswer){.outcome = PROVIDER_APPROVED};
 }
 
-/* Asked by the gateway worker once the payment or refund is committed. */
+/* Asked by the gateway worker once the payment or refund is committed, unless the answer is clear. */
 static ProviderAnswer
 wait_for_worker(const ProviderCall *call)
 {
-	(void) call;
+	if (call->expired)
+		return (ProviderAnswer){.outcome = PROVIDER_DECLINED,
+								.failure_code = "CARD_EXPIRED",
+								.failure_message = "card expired"};
 	return (ProviderAnswer){.outcome = PROVIDER_UNKNOWN};
 }
 

@@ -113,7 +113,7 @@ transfer_book(Transfer *transfer, const PayableInvoice *invoice)
 	excess_grant(payment);
 	if (!payments_record(payment, 1))
 		billing_retry(errmsg("an idempotency key is used by a transaction that is not visible"));
-	payment_capture(payment);
+	payments_capture(payment, 1);
 	return payment_row(payment);
 }
 

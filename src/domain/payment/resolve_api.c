@@ -2,20 +2,14 @@
  * resolve_api.c
  *	  resolve_payment(): an operator says what became of a payment whose outcome is unknown.
  *
- * Guarantees: a payment ends once, whoever ends it at once; an approval is captured as if the
- * provider had answered. Locks: the invoice or the order; then the payment; then the wallet.
+ * Guarantees and locks: those of payment_end.c, which ends it.
  */
 #include "postgres.h"
 
 #include "core/actor.h"
 #include "core/args.h"
-#include "core/audit.h"
-#include "core/clock.h"
 #include "core/errors.h"
-#include "core/ids.h"
-#include "core/json.h"
-#include "core/period.h"
-#include "domain/customer/customer.h"
+#include "domain/payment/payment_end.h"
 #include "domain/payment/payment_rows.h"
 #include "utils/builtins.h"
 
@@ -47,31 +41,6 @@ resolution_from_args(FunctionCallInfo fcinfo)
 	return resolution;
 }
 
-static void
-resolution_audit(const Payment *payment, const Resolution *resolution)
-{
-	bool approved = resolution->status == PAYMENT_APPROVED;
-	JsonWriter json;
-	AuditEntry entry = {
-		.customer_id = payment->customer_id,
-		.action = "PAYMENT_RECONCILED",
-		.target_type = "Payment",
-		.target_id = id_text(payment->payment_id),
-		.before = json_status(payment_status_name(PAYMENT_PENDING)),
-		.reason = resolution->reason,
-	};
-
-	json_init(&json);
-	json_open(&json, '{');
-	json_key(&json, "status");
-	json_string(&json, payment_status_name(resolution->status));
-	json_key(&json, approved ? "providerReference" : "failureCode");
-	json_string(&json, approved ? payment->answer.reference : payment->answer.failure_code);
-	json_close(&json, '}');
-	entry.after = json_to_jsonb(&json);
-	audit_append(&entry, 1);
-}
-
 static ProviderAnswer
 resolution_answer(const Resolution *resolution)
 {
@@ -84,17 +53,17 @@ resolution_answer(const Resolution *resolution)
 							.failure_message = resolution->reason};
 }
 
-/* Ends the locked payment, whose target is locked. */
+/*
+ * An operator does not overrule what is decided. But a remote provider can find out late that it has
+ * captured after all, and money that it has is never dropped.
+ */
 static void
-payment_end(Payment *payment, const Resolution *resolution)
+require_resolvable(const PaymentEnding *ending, PaymentStatus wanted)
 {
-	payment->answer = resolution_answer(resolution);
-	payment->effective_on = zone_day(clock_now(), house_time_zone());
-	payment_update(payment);
-	payments_announce(payment, 1);
-	resolution_audit(payment, resolution);
-	payments_post(payment, 1);
-	payment_capture(payment);
+	bool late = ending->payment.provider->remote && ending->status == PAYMENT_FAILED;
+
+	if (ending->status != wanted && !late)
+		payment_require_transition(ending->status, wanted);
 }
 
 /* resolve_payment(payment_id uuid, outcome text, provider_reference text, reason text) -> billing.payments */
@@ -102,37 +71,21 @@ PG_FUNCTION_INFO_V1(billing_resolve_payment);
 Datum
 billing_resolve_payment(PG_FUNCTION_ARGS)
 {
-	Payment payment = {0};
 	Resolution resolution;
-	PaymentTarget target;
-	LockedPayment locked;
-	Order order;
+	PaymentEnding ending = {0};
 	Datum result;
 
 	actor_require_service();
 	resolution = resolution_from_args(fcinfo);
 	spi_begin();
-	target = payment_require_target(resolution.payment_id);
-	if (strcmp(target.target_type, TARGET_ORDER) == 0)
-	{
-		order = order_lock(target.customer_id, target.target_id, NULL);
-		payment.order = &order;
-	}
-	else if (strcmp(target.target_type, TARGET_INVOICE) == 0)
-		(void) payable_lock(target.customer_id, target.target_id, NULL);
-	locked = payment_lock(target.customer_id, resolution.payment_id, NULL);
-	payment.customer_id = target.customer_id;
-	payment.payment_id = resolution.payment_id;
-	payment.target_type = target.target_type;
-	payment.target_id = target.target_id;
-	payment.amount = locked.amount;
-	payment.provider = locked.provider;
-	if (locked.status != resolution.status)
-	{
-		payment_require_transition(locked.status, resolution.status);
-		payment_end(&payment, &resolution);
-	}
-	result = payment_row(&payment);
+	ending.customer_id = payment_require_target(resolution.payment_id).customer_id;
+	ending.payment_id = resolution.payment_id;
+	ending.answer = resolution_answer(&resolution);
+	ending.reason = resolution.reason;
+	payments_ending_lock(&ending, 1);
+	require_resolvable(&ending, resolution.status);
+	payments_ending_apply(&ending, 1);
+	result = payment_row(&ending.payment);
 	spi_end();
 	return result;
 }

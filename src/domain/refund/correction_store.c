@@ -34,6 +34,19 @@ static Stmt select_payments = {
 	.by_index = true,
 };
 
+/* The note is written with the money back, and a remote provider answers later. */
+static void
+require_at_once(const Refund *refund)
+{
+	if (strcmp(refund->destination, DESTINATION_SOURCE) == 0 && refund->payment.provider->remote)
+		billing_error(ILLEGAL_STATE,
+					  errmsg("payment %s goes back to its source after this call",
+							 id_text(refund->payment.payment_id)),
+					  errdetail("A credit note is written with the money back."),
+					  errhint("Call refund_payment(), which writes the credit note when the money "
+							  "is back, or choose another destination: WALLET or CREDIT."));
+}
+
 /* Plans refunds of the payments, newest first, for at most `rest`; answers what remains of it. */
 static Money
 plan_refunds(Correction *correction, Money rest)
@@ -58,6 +71,7 @@ plan_refunds(Correction *correction, Money rest)
 		if (money_is_zero(refund->amount))
 			continue;
 		refund->destination = correction->destination;
+		require_at_once(refund);
 		refund->reason = note->reason;
 		refund->note = note;
 		rest = money_subtract(rest, refund->amount);

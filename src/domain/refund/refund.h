@@ -25,6 +25,7 @@ typedef struct Refund
 	Datum fingerprint;           /* bytea, 0 without a key */
 	const char *metadata;
 	CreditNote *note; /* of an invoice's payment: takes the amount back */
+	bool by_house;    /* nobody waits for it */
 
 	/* given by refund_request(), refund_pay_out(), refund_complete() */
 	Datum refund_id;
@@ -32,6 +33,7 @@ typedef struct Refund
 	ProviderAnswer answer;
 	Datum credit_id;        /* 0: none */
 	const char *resolution; /* why an operator ended it, NULL: the provider did */
+	bool reserved;          /* its money has left the wallet already */
 } Refund;
 
 extern const char *const refund_destinations[]; /* ended by NULL */
@@ -52,5 +54,10 @@ extern void refund_complete(Refund *refund);
 
 /* All that follows from the answer of the provider, with the note of an invoice. */
 extern void refund_decide(Refund *refund);
+
+/* Whether its money is out of the wallet while it is REQUESTED. */
+extern bool refund_reserves(const Refund *refund);
+
+extern void refund_init(void);
 
 #endif

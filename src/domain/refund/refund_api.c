@@ -89,16 +89,20 @@ require_refundable(Refund *refund, bool all)
 	char *id = id_text(payment->payment_id);
 	Money left;
 
-	if (payment->status != PAYMENT_APPROVED)
+	if (payment->status != PAYMENT_APPROVED && !payment->late)
 		billing_error(ILLEGAL_STATE, errmsg("payment %s cannot be refunded", id),
 					  errdetail("It is %s, not APPROVED.", payment_status_name(payment->status)));
+	if (payment->late && strcmp(refund->destination, DESTINATION_SOURCE) != 0)
+		billing_error(ILLEGAL_STATE, errmsg("payment %s can only be refunded to its source", id),
+					  errdetail("It was captured after it had FAILED, and paid for nothing."));
 	if (strcmp(payment->target_type, TARGET_TOP_UP) == 0 &&
 		strcmp(refund->destination, DESTINATION_SOURCE) != 0)
 		billing_error(ILLEGAL_STATE, errmsg("payment %s can only be refunded to its source", id),
 					  errdetail("It filled a wallet, and its money is there."));
-	pending_require_none(refund->customer_id, payment->target_id,
-						 psprintf("what payment %s paid", id),
-						 "Wait for its outcome, or end it with resolve_payment().");
+	if (!payment->late)
+		pending_require_none(refund->customer_id, payment->target_id,
+							 psprintf("what payment %s paid", id),
+							 "Wait for its outcome, or end it with resolve_payment().");
 	left = refund_left(refund);
 	if (money_is_zero(left))
 		billing_error(REFUND_ALREADY_REQUESTED, errmsg("nothing is left of payment %s", id),

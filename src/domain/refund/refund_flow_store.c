@@ -14,8 +14,10 @@
 #include "core/period.h"
 #include "domain/credit/credit.h"
 #include "domain/customer/customer.h"
+#include "domain/gateway_call/gateway_call.h"
 #include "domain/invoice/invoice_credited.h"
 #include "domain/ledger/ledger.h"
+#include "domain/payment/payment_end.h"
 #include "domain/refund/refund_rows.h"
 #include "domain/wallet/wallet.h"
 
@@ -50,12 +52,15 @@ invoice_split(Refund *refund)
 	refund->tax = note->tax;
 }
 
+/* What was captured late paid for nothing: neither a note nor the order knows of its refund. */
 void
 refund_split(Refund *refund)
 {
 	const Order *order = &refund->order;
 
 	refund->tax = money_zero(refund->amount.currency);
+	if (refund->payment.late)
+		return;
 	if (is_target(refund, TARGET_INVOICE))
 		invoice_split(refund);
 	else if (is_target(refund, TARGET_ORDER))
@@ -108,18 +113,26 @@ grant_refund(Refund *refund)
 	refund->credit_id = grant.credit_id;
 }
 
-void
-refund_pay_out(Refund *refund)
+static WalletChange
+wallet_change(const Refund *refund)
 {
-	WalletChange change = {
+	return (WalletChange){
 		.customer_id = refund->customer_id,
 		.amount = refund->amount,
 		.reference_type = "REFUND",
 		.reference_id = id_text(refund->refund_id),
 	};
+}
+
+void
+refund_pay_out(Refund *refund)
+{
+	WalletChange change = wallet_change(refund);
 
 	refund_require_transition(refund->status, REFUND_APPROVED);
 	refund->status = REFUND_APPROVED;
+	if (refund->payment.late || refund->reserved)
+		return;
 	if (is_target(refund, TARGET_TOP_UP))
 		wallet_withdraw(&change);
 	else if (goes_to(refund, DESTINATION_WALLET) ||
@@ -139,24 +152,39 @@ credited_account(const Refund *refund)
 	return refund->payment.provider->account;
 }
 
+/* Where the money is until it goes back. */
+static const char *
+debited_account(const Refund *refund)
+{
+	if (refund->payment.late || refund->reserved)
+		return ACCOUNT_REFUND_CLEARING;
+	return is_target(refund, TARGET_TOP_UP) ? ACCOUNT_WALLET : ACCOUNT_RECEIVABLE;
+}
+
+static LedgerTransfer
+refund_transfer(const Refund *refund)
+{
+	return (LedgerTransfer){
+		.journal_id = refund->refund_id,
+		.customer_id = refund->customer_id,
+		.amount = refund->amount,
+		.reference_type = "REFUND",
+		.reference_id = id_text(refund->refund_id),
+		.effective_on = zone_day(clock_now(), house_time_zone()),
+	};
+}
+
 static void
 refund_post(const Refund *refund)
 {
 	LedgerTransfer transfers[2];
 	int count = 1;
-	LedgerTransfer transfer = {
-		.journal_id = refund->refund_id,
-		.customer_id = refund->customer_id,
-		.debit_account = is_target(refund, TARGET_TOP_UP) ? ACCOUNT_WALLET : ACCOUNT_RECEIVABLE,
-		.credit_account = credited_account(refund),
-		.amount = refund->amount,
-		.kind = "REFUND_COMPLETED",
-		.reference_type = "REFUND",
-		.reference_id = id_text(refund->refund_id),
-		.effective_on = zone_day(clock_now(), house_time_zone()),
-	};
+	LedgerTransfer transfer = refund_transfer(refund);
 
-	if (is_target(refund, TARGET_ORDER))
+	transfer.kind = "REFUND_COMPLETED";
+	transfer.debit_account = debited_account(refund);
+	transfer.credit_account = credited_account(refund);
+	if (is_target(refund, TARGET_ORDER) && !refund->payment.late)
 	{
 		transfer.debit_account = ACCOUNT_TAX_PAYABLE;
 		transfer.amount = refund->tax;
@@ -178,8 +206,42 @@ refund_complete(Refund *refund)
 	refund_post(refund);
 	refund_update(refund);
 	refund_announce(refund);
-	if (is_target(refund, TARGET_ORDER))
+	if (is_target(refund, TARGET_ORDER) && !refund->payment.late)
 		order_add_refund(&refund->order, refund->amount, refund->tax, refund->refund_id);
+}
+
+bool
+refund_reserves(const Refund *refund)
+{
+	return is_target(refund, TARGET_TOP_UP) && !refund->payment.late;
+}
+
+/* Takes what a top-up brought out of the wallet, so that it is not spent while the provider is asked. */
+static void
+wallet_reserve(Refund *refund)
+{
+	WalletChange change = wallet_change(refund);
+	LedgerTransfer transfer = refund_transfer(refund);
+
+	wallet_withdraw(&change);
+	transfer.kind = "REFUND_RESERVED";
+	transfer.debit_account = ACCOUNT_WALLET;
+	transfer.credit_account = ACCOUNT_REFUND_CLEARING;
+	ledger_post(&transfer, 1);
+	refund->reserved = true;
+}
+
+static void
+wallet_give_back(const Refund *refund)
+{
+	WalletChange change = wallet_change(refund);
+	LedgerTransfer transfer = refund_transfer(refund);
+
+	wallet_deposit(&change);
+	transfer.kind = "REFUND_RETURNED";
+	transfer.debit_account = ACCOUNT_REFUND_CLEARING;
+	transfer.credit_account = ACCOUNT_WALLET;
+	ledger_post(&transfer, 1);
 }
 
 static void
@@ -187,6 +249,8 @@ refund_fail(Refund *refund)
 {
 	refund_require_transition(refund->status, REFUND_FAILED);
 	refund->status = REFUND_FAILED;
+	if (refund->reserved)
+		wallet_give_back(refund);
 	refund_update(refund);
 	refund_announce(refund);
 }
@@ -220,17 +284,57 @@ static Stmt touch_payment = {
 };
 
 /*
- * One whose outcome is unknown changes nothing but its own row. Its payment is written anew, so that a
- * caller whose snapshot is older cannot lock it: he would not see what counts against what is left.
+ * One whose outcome is unknown changes nothing but its own row and the wallet that a top-up filled. Its
+ * payment is written anew, so that a caller whose snapshot is older cannot lock it: he would not see
+ * what counts against what is left. A remote provider is asked by the gateway worker.
  */
 static void
-refund_wait(const Refund *refund)
+refund_wait(Refund *refund)
 {
+	GatewayCall call = {refund->customer_id, SUBJECT_REFUND, refund->refund_id, !refund->by_house};
 	StmtArgs args = {0};
 
 	arg_text(&args, refund->customer_id);
 	arg_datum(&args, refund->payment.payment_id);
 	stmt_run(&touch_payment, &args);
+	if (refund_reserves(refund))
+		wallet_reserve(refund);
+	if (refund->payment.provider->remote)
+		gateway_calls_queue(&call, 1);
+}
+
+/* Gives back what was captured after its payment had FAILED; answers the id of the refund. */
+static Datum
+refund_late_capture(const Payment *payment)
+{
+	Refund refund = {
+		.customer_id = payment->customer_id,
+		.payment = {.customer_id = payment->customer_id,
+					.payment_id = payment->payment_id,
+					.status = PAYMENT_FAILED,
+					.target_type = unconstify(char *, payment->target_type),
+					.target_id = payment->target_id,
+					.amount = payment->amount,
+					.excess = money_zero(payment->amount.currency),
+					.provider = payment->provider,
+					.provider_reference = unconstify(char *, payment->answer.reference),
+					.late = true},
+		.amount = payment->amount,
+		.destination = DESTINATION_SOURCE,
+		.reason = "Captured after the payment had failed",
+		.by_house = true,
+	};
+
+	refund_split(&refund);
+	refund_request(&refund);
+	refund_decide(&refund);
+	return refund.refund_id;
+}
+
+void
+refund_init(void)
+{
+	late_capture_port.refund = refund_late_capture;
 }
 
 void

@@ -50,7 +50,8 @@ static Stmt lock_invoice = {
 static Stmt lock_payment = {
 	.name = "lock_deleted_payment",
 	.sql =
-		"SELECT p.status, p.status = 'FAILED' AS allowed,"
+		"SELECT CASE WHEN p.late_captured_at IS NULL THEN p.status ELSE 'captured late' END AS status,"
+		" p.status = 'FAILED' AND p.late_captured_at IS NULL AS allowed,"
 		" p.deleted_at IS NOT NULL AS gone,"
 		" pg_catalog.jsonb_build_object('id', p.payment_id, 'targetType', p.target_type,"
 		" 'targetId', p.target_id, 'amount', p.amount, 'currency', p.currency, 'status', p.status,"
