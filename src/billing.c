@@ -21,6 +21,8 @@
 #include "domain/metering/metering.h"
 #include "domain/refund/refund.h"
 #include "domain/settlement/settlement.h"
+#include "edge/breaker.h"
+#include "edge/bulkhead.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -46,6 +48,8 @@ _PG_init(void)
 	metering_init();
 	refund_init();
 	settlement_init();
+	breaker_init();
+	bulkhead_init();
 	FAULT_INIT();
 	shared_init();
 	MarkGUCPrefixReserved("billing");

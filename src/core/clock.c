@@ -53,6 +53,12 @@ clock_now(void)
 	return now_value;
 }
 
+TimestampTz
+clock_real(void)
+{
+	return GetCurrentTimestamp();
+}
+
 int64
 clock_unix_ms(void)
 {
