@@ -81,11 +81,10 @@ open_breaker(Breaker *breaker, const BreakerSettings *settings, TimestampTz now)
 	forget_probes(breaker);
 }
 
-/* Not slow enough is none at all, also where the rate is so small that 0 would reach it. */
 static bool
 reaches(int part, int of, int percent)
 {
-	return part > 0 && (int64) part * 100 >= (int64) percent * of;
+	return (int64) part * 100 >= (int64) percent * of;
 }
 
 /*
