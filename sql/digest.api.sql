@@ -119,6 +119,12 @@ CREATE FUNCTION billing.verify_row_digests(since timestamptz)
 		SELECT 'secrets', pg_catalog.jsonb_build_object('name', t.name, 'secret_id', t.secret_id)
 		FROM billing.secrets t WHERE t.row_digest <> billing.row_digest(t)
 		UNION ALL
+		SELECT 'collections', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'invoice_id', t.invoice_id)
+		FROM billing.collections t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
+		SELECT 'dead_letters', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'dead_letter_id', t.dead_letter_id)
+		FROM billing.dead_letters t WHERE t.row_digest <> billing.row_digest(t)
+		UNION ALL
 		SELECT 'credits', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'credit_id', t.credit_id)
 		FROM billing.credits t WHERE t.row_digest <> billing.row_digest(t)
 		UNION ALL

@@ -91,6 +91,8 @@ BEGIN
 			('payments', 'A payment is history: what follows from it is a new row.'),
 			('payment_attempts', 'An attempt is history: the next one is a new row.'),
 			('refund_attempts', 'An attempt is history: the next one is a new row.'),
+			('collections', 'A collection is history: it ends when its invoice is paid, cancelled or given up.'),
+			('dead_letters', 'End a dead letter with replay_dead_letter() or discard_dead_letter().'),
 			('payment_methods', 'Register another payment method as the default with register_payment_method().'),
 			('wallets', 'A wallet stays, also when it is empty.'),
 			('wallet_holds', 'End a hold with capture_hold() or release_hold().'),
@@ -116,7 +118,7 @@ BEGIN
 	-- members of the house see everything, a customer his own rows
 	FOREACH tenant IN ARRAY ARRAY['customers', 'usage_events', 'aggregated_usage', 'unbilled_usage', 'rejected_usage',
 								  'pricing_plans', 'invoice_headers', 'invoice_lines', 'invoice_taxes', 'payments',
-								  'payment_attempts', 'refund_attempts', 'gateway_calls', 'settlement_runs', 'ledger_transfers', 'audit_entries', 'outbox',
+								  'payment_attempts', 'refund_attempts', 'collections', 'dead_letters', 'gateway_calls', 'settlement_runs', 'ledger_transfers', 'audit_entries', 'outbox',
 								  'document_numbers', 'wallets', 'wallet_holds', 'orders', 'order_items', 'payment_methods',
 								  'refunds', 'credits', 'credit_applications', 'credit_uses', 'credit_notes', 'credit_note_lines']
 	LOOP

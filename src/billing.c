@@ -15,6 +15,7 @@
 #include "core/secret.h"
 #include "core/shared.h"
 #include "core/wake.h"
+#include "domain/collection/collection.h"
 #include "domain/customer/customer.h"
 #include "domain/gateway/gateway.h"
 #include "domain/gateway_call/gateway_call.h"
@@ -45,6 +46,7 @@ _PG_init(void)
 	gateway_call_init();
 	gateway_init();
 	wake_init();
+	collection_init();
 	metering_init();
 	refund_init();
 	settlement_init();

@@ -39,6 +39,7 @@
 	X(CREDIT_NOT_FOUND, '1', '1', '2', "NOT_FOUND", 404, "The credit does not exist")              \
 	X(PAYMENT_METHOD_NOT_FOUND, '1', '1', '3', "NOT_FOUND", 404,                                   \
 	  "The payment method does not exist, or is not the customer's")                               \
+	X(DEAD_LETTER_NOT_FOUND, '1', '1', '4', "NOT_FOUND", 404, "The dead letter does not exist")    \
 	X(PERIOD_NOT_CLOSED, '2', '0', '1', "PERIOD_NOT_CLOSED", 409,                                  \
 	  "The period is still open in the customer's zone")                                           \
 	X(ILLEGAL_STATE, '2', '0', '2', "ILLEGAL_STATE", 409,                                          \
