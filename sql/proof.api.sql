@@ -447,6 +447,8 @@ CREATE FUNCTION billing.verify_outbox_entities(since timestamptz)
 			UNION ALL
 			SELECT 'Credit', c.customer_id, c.credit_id::text FROM billing.credits c
 			UNION ALL
+			SELECT 'DeadLetter', d.customer_id, d.dead_letter_id::text FROM billing.dead_letters d
+			UNION ALL
 			SELECT 'Wallet', w.customer_id, w.wallet_id::text FROM billing.wallets w
 		) e ON e.aggregatetype = o.aggregatetype AND e.aggregateid = o.aggregateid AND e.customer_id = o.customer_id
 		WHERE (since IS NULL OR o.created_at >= since)
@@ -642,6 +644,7 @@ CREATE FUNCTION billing.verify(since timestamptz DEFAULT NULL)
 		UNION ALL SELECT 'invoice_totals', v.violations, v.detail FROM billing.verify_invoice_totals(s.since) v
 		UNION ALL SELECT 'invoice_payments', v.violations, v.detail FROM billing.verify_invoice_payments(s.since) v
 		UNION ALL SELECT 'payments', v.violations, v.detail FROM billing.verify_payments(s.since) v
+		UNION ALL SELECT 'collections', v.violations, v.detail FROM billing.verify_collections(s.since) v
 		UNION ALL SELECT 'orders', v.violations, v.detail FROM billing.verify_orders(s.since) v
 		UNION ALL SELECT 'refunds', v.violations, v.detail FROM billing.verify_refunds(s.since) v
 		UNION ALL SELECT 'credit_notes', v.violations, v.detail FROM billing.verify_credit_notes(s.since) v

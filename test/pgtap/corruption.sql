@@ -11,12 +11,12 @@ DO $$ BEGIN
 	PERFORM billing.register_meter('SEATS', 'seat', NULL, 'LAST');
 	PERFORM billing.register_tax_rate('VAT', 10);
 	PERFORM billing.register_customer(c, currency => 'KRW', tax_code => 'VAT', name => 'A name', address => '{"city": "Seoul"}')
-		FROM unnest(ARRAY['acme', 'FAIL_bolt']) c;
+		FROM unnest(ARRAY['acme', 'FAIL_bolt', 'FATAL_core']) c;
 	PERFORM billing.create_pricing_plan('Standard', 'KRW', '[{"resourceType": "API_CALL", "model": "per_unit", "unitPrice": 2},
 		{"resourceType": "PEAK", "model": "per_unit", "unitPrice": 3}, {"resourceType": "SEATS", "model": "per_unit", "unitPrice": 5}]',
 		'2026-01-01T00:00:00Z', idempotency_key => 'plan');
 	PERFORM billing.ingest_usage(format('%s-%s-%s', c, r, n), c, r, 10 + n, '2026-05-01T10:00:00Z'::timestamptz + n * interval '1 hour')
-		FROM unnest(ARRAY['acme', 'FAIL_bolt']) c, unnest(ARRAY['API_CALL', 'PEAK', 'SEATS']) r, generate_series(1, 3) n;
+		FROM unnest(ARRAY['acme', 'FAIL_bolt', 'FATAL_core']) c, unnest(ARRAY['API_CALL', 'PEAK', 'SEATS']) r, generate_series(1, 3) n;
 	PERFORM billing.ingest_usage_batch('[{"eventId": "bad", "customerId": "acme", "resourceType": "API_CALL", "quantity": -1}]');
 END $$;
 SELECT billing.correct_usage('acme', 'acme-API_CALL-1', 'wrong') IS NOT NULL AS done \gset

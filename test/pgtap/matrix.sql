@@ -36,13 +36,13 @@ CREATE TEMP TABLE class AS
 		('customer, about himself', 'aged_receivables apply_credit cancel_order effective_plan forecast_usage invoice_document may_read'
 			' open_wallet pay_invoice pay_order place_order preview_invoice register_payment_method request_top_up snapshot_pricing usage_of'),
 		('customer, about nobody', 'business_now checked_customer checked_time current_customer error_registry rate round_money version'),
-		('service', 'aggregate_usage cancel_invoice capture_hold charge_wallet correct_usage create_pricing_plan expire_credits expire_holds'
+		('service', 'aggregate_usage cancel_invoice capture_hold charge_wallet collect_invoices correct_usage create_pricing_plan expire_credits expire_holds'
 			' fail_order grant_credit hold_wallet ingest_usage ingest_usage_arrays ingest_usage_batch issue_credit_note mark_overdue_invoices'
 			' record_payment refund_payment register_customer register_meter register_tax_rate release_hold resolve_payment resolve_refund'
 			' revoke_credit run_settlement settle_period soft_delete top_up_wallet verify workers_allowed'),
-		('admin', 'disable_workers enable_workers purge_usage set_house_time_zone'),
+		('admin', 'disable_workers discard_dead_letter enable_workers purge_usage replay_dead_letter set_house_time_zone'),
 		('internal', 'append_only usage_append_only never_deleted guard_drop stamp_row row_digest bucket_of settlement_check settlement_chunk settlement_close'
-			' settlement_open usage_by_month usage_day_extreme usage_tail usage_tail_customers window_snapshot verify_credit_applications'
+			' settlement_open usage_by_month usage_day_extreme usage_tail usage_tail_customers window_snapshot verify_collections verify_credit_applications'
 			' verify_credit_notes verify_credits verify_document_numbers verify_folded_usage verify_invoice_payments verify_invoice_totals'
 			' verify_live_invoices verify_orders verify_outbox_entities verify_payments verify_postings verify_receivable verify_references'
 			' verify_refunds verify_row_digests verify_settled_usage verify_trial_balance verify_wallets verify_windows')

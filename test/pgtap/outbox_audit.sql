@@ -26,7 +26,7 @@ $$;
 SELECT is((SELECT string_agg(type, ' ' ORDER BY position) FROM billing.outbox WHERE customer_id = v.customer), v.expected, v.rule)
 FROM (VALUES
 	('acme', 'InvoiceIssued PaymentApproved InvoicePaid', 'a paid settlement publishes what happened, in order'),
-	('FAIL_acme', 'InvoiceIssued PaymentRejected', 'a declined one'),
+	('FAIL_acme', 'InvoiceIssued PaymentRejected InvoiceCollectionScheduled', 'a declined one'),
 	('sent', 'InvoiceIssued', 'an invoice that is sent'),
 	('zero', 'InvoiceIssued InvoicePaid', 'a zero invoice, without a payment')
 ) AS v(customer, expected, rule);
@@ -78,7 +78,7 @@ SELECT is_empty($$SELECT 1 FROM billing.outbox WHERE customer_id = 'undone' UNIO
 SELECT is((SELECT string_agg(action, ' ' ORDER BY position) FROM billing.audit_log WHERE customer_id = v.customer), v.expected, v.rule)
 FROM (VALUES
 	('acme', 'INVOICE_ISSUED PAYMENT_AUTHORIZED INVOICE_PAID', 'a paid settlement is audited'),
-	('FAIL_acme', 'INVOICE_ISSUED PAYMENT_REJECTED PAYMENT_REJECTED PAYMENT_REJECTED', 'so is each declined payment'),
+	('FAIL_acme', 'INVOICE_ISSUED PAYMENT_REJECTED INVOICE_COLLECTION_SCHEDULED PAYMENT_REJECTED PAYMENT_REJECTED', 'so is each declined payment'),
 	('sent', 'INVOICE_ISSUED INVOICE_OVERDUE CREDIT_NOTE_ISSUED INVOICE_CANCELLED', 'and what becomes of an invoice')
 ) AS v(customer, expected, rule);
 SELECT is((SELECT after FROM billing.audit_log WHERE customer_id = 'acme' AND action = 'INVOICE_ISSUED'), pg_temp.payload('acme', 'InvoiceIssued'),

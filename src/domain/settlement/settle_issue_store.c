@@ -13,6 +13,7 @@
 #include "core/clock.h"
 #include "core/errors.h"
 #include "core/ids.h"
+#include "domain/collection/collection.h"
 #include "domain/credit/credit.h"
 #include "domain/invoice/invoice_state.h"
 #include "domain/invoice/invoice_store.h"
@@ -209,5 +210,6 @@ settlement_issue(Settlement *settlement)
 	invoices_issue(issue.invoices, issue.count);
 	issue_book_credits(&issue);
 	(void) payments_record(issue.payments, issue.payment_count); /* without keys */
+	collections_note_payments(issue.payments, issue.payment_count);
 	issue_announce_paid(&issue);
 }
