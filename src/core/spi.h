@@ -12,7 +12,7 @@ typedef struct Stmt
 	int expect; /* SPI_OK_* that the statement must answer */
 	int nargs;
 	Oid argtypes[STMT_MAX_ARGS];
-	bool read_only; /* runs in the caller's snapshot: for STABLE functions */
+	bool read_only; /* runs in the active snapshot, the caller's or one that was pushed */
 	bool by_index;  /* finds its rows by key: see stmt_run() */
 	bool by_hash;   /* joins many rows: see stmt_run() */
 	SPIPlanPtr plan;

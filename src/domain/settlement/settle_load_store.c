@@ -2,8 +2,10 @@
  * settle_load_store.c
  *	  What settlement knows of its customers before it rates them, set by set.
  *
- * The months with new usage are read before the usage itself: a fold that commits in between
- * raises their count of changes, so that they are looked at again. Locks nothing.
+ * Guarantees: all of it is read in one snapshot. A fold moves usage from the tail to the folded days
+ * and marks its month; read in two, usage would be found in neither, or in a month that is not known
+ * to have any. What a fold brings after it raises the count of changes of a mark, so that its month is
+ * looked at again. Locks nothing.
  */
 #include "postgres.h"
 
@@ -14,6 +16,7 @@
 #include "core/spi.h"
 #include "domain/settlement/settlement.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 
 static Stmt select_customers = {
 	.name = "settle_customers",
@@ -28,6 +31,7 @@ static Stmt select_customers = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 1,
 	.argtypes = {TEXTARRAYOID},
+	.read_only = true,
 	.by_index = true,
 };
 
@@ -44,6 +48,7 @@ static Stmt select_invoices = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTARRAYOID, TEXTOID},
+	.read_only = true,
 	.by_index = true,
 };
 
@@ -54,6 +59,7 @@ static Stmt select_marks = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTARRAYOID, DATEOID},
+	.read_only = true,
 	.by_index = true,
 };
 
@@ -64,6 +70,7 @@ static Stmt select_usage = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 3,
 	.argtypes = {TEXTARRAYOID, DATEOID, DATEOID},
+	.read_only = true,
 	.by_index = true,
 };
 
@@ -84,6 +91,7 @@ static Stmt select_folded = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 3,
 	.argtypes = {TEXTARRAYOID, DATEOID, DATEOID},
+	.read_only = true,
 	.by_index = true,
 };
 
@@ -107,6 +115,7 @@ static Stmt has_tail = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 1,
 	.argtypes = {TEXTARRAYOID},
+	.read_only = true,
 	.by_index = true,
 };
 
@@ -123,6 +132,7 @@ static Stmt select_billed = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTARRAYOID, TEXTARRAYOID},
+	.read_only = true,
 	.by_index = true,
 };
 
@@ -136,6 +146,7 @@ static Stmt select_carried = {
 	.expect = SPI_OK_SELECT,
 	.nargs = 1,
 	.argtypes = {TEXTARRAYOID},
+	.read_only = true,
 	.by_index = true,
 };
 
@@ -363,6 +374,7 @@ settlement_load(Settlement *settlement)
 	Period earliest;
 	bool tail;
 
+	PushActiveSnapshot(GetTransactionSnapshot());
 	load_customers(settlement);
 	load_invoices(settlement);
 	first = load_marks(settlement);
@@ -374,6 +386,7 @@ settlement_load(Settlement *settlement)
 	}
 	load_billed(settlement, first);
 	load_carried(settlement);
+	PopActiveSnapshot();
 }
 
 static int
