@@ -116,6 +116,9 @@ CREATE FUNCTION billing.verify_row_digests(since timestamptz)
 		SELECT 'gateway_calls', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'subject_id', t.subject_id)
 		FROM billing.gateway_calls t WHERE t.row_digest <> billing.row_digest(t)
 		UNION ALL
+		SELECT 'gateway_webhooks', pg_catalog.jsonb_build_object('provider', t.provider, 'event_id', t.event_id)
+		FROM billing.gateway_webhooks t WHERE (since IS NULL OR t.received_at >= since) AND t.row_digest <> billing.row_digest(t)
+		UNION ALL
 		SELECT 'secrets', pg_catalog.jsonb_build_object('name', t.name, 'secret_id', t.secret_id)
 		FROM billing.secrets t WHERE t.row_digest <> billing.row_digest(t)
 		UNION ALL

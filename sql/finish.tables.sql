@@ -68,6 +68,9 @@ BEGIN
 		END IF;
 		EXECUTE pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER append_only', object.name);
 	END LOOP;
+	CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON billing.gateway_webhooks
+		FOR EACH STATEMENT EXECUTE FUNCTION billing.webhook_append_only();
+	ALTER TABLE billing.gateway_webhooks ENABLE ALWAYS TRIGGER append_only;
 
 	-- what this library writes carries a digest, so that what anybody else writes is seen by verify()
 	FOR object IN
@@ -118,7 +121,8 @@ BEGIN
 	-- members of the house see everything, a customer his own rows
 	FOREACH tenant IN ARRAY ARRAY['customers', 'usage_events', 'aggregated_usage', 'unbilled_usage', 'rejected_usage',
 								  'pricing_plans', 'invoice_headers', 'invoice_lines', 'invoice_taxes', 'payments',
-								  'payment_attempts', 'refund_attempts', 'collections', 'dead_letters', 'gateway_calls', 'settlement_runs', 'ledger_transfers', 'audit_entries', 'outbox',
+								  'payment_attempts', 'refund_attempts', 'collections', 'dead_letters', 'gateway_calls', 'gateway_webhooks',
+								  'settlement_runs', 'ledger_transfers', 'audit_entries', 'outbox',
 								  'document_numbers', 'wallets', 'wallet_holds', 'orders', 'order_items', 'payment_methods',
 								  'refunds', 'credits', 'credit_applications', 'credit_uses', 'credit_notes', 'credit_note_lines']
 	LOOP

@@ -19,6 +19,7 @@
 #include "domain/customer/customer.h"
 #include "domain/gateway/gateway.h"
 #include "domain/gateway_call/gateway_call.h"
+#include "domain/gateway/webhook.h"
 #include "domain/metering/metering.h"
 #include "domain/refund/refund.h"
 #include "domain/settlement/settlement.h"
@@ -52,6 +53,7 @@ _PG_init(void)
 	settlement_init();
 	breaker_init();
 	bulkhead_init();
+	webhook_init();
 	FAULT_INIT();
 	shared_init();
 	MarkGUCPrefixReserved("billing");

@@ -71,7 +71,9 @@
 	X(LIMIT_EXCEEDED, '3', '0', '1', "BAD_REQUEST", 400, "A documented limit is exceeded")         \
 	X(BULKHEAD_FULL, '3', '0', '2', "BULKHEAD_FULL", 503,                                          \
 	  "Too many calls wait for an outside service; retry after a few seconds")                     \
-	X(FORBIDDEN, '4', '0', '1', "FORBIDDEN", 403, "The caller may not act for this customer")
+	X(FORBIDDEN, '4', '0', '1', "FORBIDDEN", 403, "The caller may not act for this customer")      \
+	X(INVALID_SIGNATURE, '4', '0', '2', "UNAUTHORIZED", 401,                                       \
+	  "A webhook lacks a signature of now, or it is of another secret")
 
 extern const char *billing_error_name(int sqlerrcode);
 

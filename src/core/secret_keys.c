@@ -19,7 +19,7 @@
 
 #define KEY_FILE_FORM                                                                              \
 	"Each line is the id of a key, a blank and 64 hexadecimal digits; the first is used for what"  \
-	" is set from now on. Make a key with: openssl rand -hex 32"
+	" is set from now on. Make a key with openssl rand -hex 32."
 
 static char *key_file = NULL;
 
@@ -30,7 +30,7 @@ secret_keys_init(void)
 							   "Sets the file with the keys that secrets are encrypted with.",
 							   "Lines of a key's id and 64 hexadecimal digits, the current key"
 							   " first. Empty: secrets are refused.",
-							   &key_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+							   &key_file, "", PGC_SUSET, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
 }
 
 /* Who may read it, as be_tls_init() asks of a private key: a file of root may be for the group. */

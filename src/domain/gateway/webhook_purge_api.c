@@ -1,0 +1,97 @@
+/*
+ * webhook_purge_api.c
+ *	  purge_gateway_webhooks(): deletes events of the provider that are too old to come again.
+ *
+ * Guarantees: an event stays for longer than any signature counts, so that a delivery which was
+ * recorded on the way cannot be replayed after it is gone. What a provider itself signs anew changes
+ * nothing either: its payment or refund has ended. Everybody else is refused by the trigger below.
+ * Locks: the rows that it deletes.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "core/actor.h"
+#include "core/args.h"
+#include "core/clock.h"
+#include "core/errors.h"
+#include "core/spi.h"
+#include "utils/rel.h"
+
+#define PURGE_BATCH 10000
+#define KEEP_DAYS 7 /* far above the greatest billing.gateway_webhook_tolerance */
+#define US_PER_MS 1000
+#define POSTGRES_EPOCH_MS                                                                          \
+	(((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE)) * SECS_PER_DAY * 1000)
+
+/* True while purge_gateway_webhooks() deletes. */
+static bool purging = false;
+
+static Stmt purge_events = {
+	.name = "purge_webhook_events",
+	.sql = "WITH old AS (SELECT w.provider, w.event_id FROM billing.gateway_webhooks w"
+		   " WHERE w.received_at < $1 ORDER BY w.received_at LIMIT $2)"
+		   " DELETE FROM billing.gateway_webhooks w USING old"
+		   " WHERE w.provider = old.provider AND w.event_id = old.event_id",
+	.expect = SPI_OK_DELETE,
+	.nargs = 2,
+	.argtypes = {TIMESTAMPTZOID, INT4OID},
+	.by_index = true,
+};
+
+static int64
+purge_batch(TimestampTz before)
+{
+	StmtArgs args = {0};
+	volatile int64 deleted = 0;
+
+	arg_datum(&args, TimestampTzGetDatum(before));
+	arg_datum(&args, Int32GetDatum(PURGE_BATCH));
+	purging = true;
+	PG_TRY();
+	{
+		deleted = (int64) stmt_run(&purge_events, &args).count;
+	}
+	PG_FINALLY();
+	{
+		purging = false;
+	}
+	PG_END_TRY();
+	return deleted;
+}
+
+/* purge_gateway_webhooks(before timestamptz) -> bigint, how many were deleted */
+PG_FUNCTION_INFO_V1(billing_purge_gateway_webhooks);
+Datum
+billing_purge_gateway_webhooks(PG_FUNCTION_ARGS)
+{
+	TimestampTz now = (clock_unix_ms() - POSTGRES_EPOCH_MS) * US_PER_MS;
+	TimestampTz before;
+	int64 deleted;
+
+	actor_require_admin();
+	before = arg_time_required(fcinfo, 0, "before");
+	if (before > now - KEEP_DAYS * USECS_PER_DAY)
+		billing_error(INVALID_ARGUMENT, errmsg("before is too late"),
+					  errdetail("Events of the provider are kept for %d days.", KEEP_DAYS));
+	spi_begin();
+	deleted = purge_batch(before);
+	spi_end();
+	PG_RETURN_INT64(deleted);
+}
+
+/* Trigger of gateway_webhooks: append-only for everybody but purge_gateway_webhooks(). */
+PG_FUNCTION_INFO_V1(billing_webhook_append_only);
+Datum
+billing_webhook_append_only(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	Ensure(CALLED_AS_TRIGGER(fcinfo), "billing_webhook_append_only must be called as a trigger");
+	if (!purging || !TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+		billing_error(APPEND_ONLY,
+					  errmsg("table \"%s\" is append-only",
+							 RelationGetRelationName(trigger->tg_relation)),
+					  errhint("Delete old events with purge_gateway_webhooks()."));
+	PG_RETURN_POINTER(NULL);
+}
