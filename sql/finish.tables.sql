@@ -205,7 +205,7 @@ GRANT EXECUTE ON FUNCTION billing.current_customer(), billing.business_now(), bi
 	billing.cancel_order(uuid, text), billing.pay_order(uuid, text, uuid, text, jsonb),
 	billing.request_top_up(text, numeric, text, text, uuid, text, jsonb),
 	billing.register_payment_method(text, text, text, text, boolean, text, text, date, jsonb),
-	billing.apply_credit(text, uuid, numeric, text)
+	billing.apply_credit(text, uuid, numeric, text), billing.wait_for_payment(uuid, interval)
 	TO billing_customer;
 
 -- For the commands whose CASCADE can reach the extension. ALWAYS: session_replication_role does not turn it off.

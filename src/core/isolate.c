@@ -24,8 +24,8 @@ undo(MemoryContext context)
 	return error;
 }
 
-ErrorData *
-run_isolated(void (*work)(void *), void *argument)
+static ErrorData *
+run(void (*work)(void *), void *argument, bool keep)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -36,7 +36,10 @@ run_isolated(void (*work)(void *), void *argument)
 	PG_TRY();
 	{
 		work(argument);
-		ReleaseCurrentSubTransaction();
+		if (keep)
+			ReleaseCurrentSubTransaction();
+		else
+			RollbackAndReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
 	{
@@ -46,4 +49,16 @@ run_isolated(void (*work)(void *), void *argument)
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
 	return error;
+}
+
+ErrorData *
+run_isolated(void (*work)(void *), void *argument)
+{
+	return run(work, argument, true);
+}
+
+ErrorData *
+run_undone(void (*work)(void *), void *argument)
+{
+	return run(work, argument, false);
 }
