@@ -6,17 +6,26 @@ CREATE FUNCTION billing.verify_postings(since timestamptz)
 	LANGUAGE sql STABLE AS $$
 	WITH payment AS (
 		SELECT p.customer_id, p.payment_id, p.target_type, p.target_id, p.amount - p.excess AS amount, p.currency, p.status,
-			p.completed_at, CASE p.provider WHEN 'wallet' THEN 'wallet' WHEN 'manual' THEN 'bank' ELSE 'gateway_clearing' END
+			p.completed_at, p.late_captured_at, CASE p.provider WHEN 'wallet' THEN 'wallet' WHEN 'manual' THEN 'bank' ELSE 'gateway_clearing' END
 			AS account, o.net AS order_net, o.tax AS order_tax, o.tax_code
 		FROM billing.payments p
 		LEFT JOIN billing.orders o ON p.target_type = 'ORDER' AND o.customer_id = p.customer_id AND o.order_id = p.target_id
 	),
+	-- of a top-up: out of the wallet while it is on its way; whether one that has ended was, only the ledger knows
+	reserved AS (
+		SELECT DISTINCT t.customer_id, t.reference_id
+		FROM billing.ledger_transfers t
+		WHERE t.reference_type = 'REFUND' AND t.kind = 'REFUND_RESERVED'
+	),
 	refund AS (
-		SELECT r.customer_id, r.refund_id, p.target_type, r.amount, r.tax, p.tax_code, r.currency, r.completed_at,
+		SELECT r.customer_id, r.refund_id, r.status, r.amount, r.tax, p.tax_code, r.currency, r.requested_at, r.completed_at,
+			CASE WHEN p.late_captured_at IS NOT NULL THEN 'LATE'
+				WHEN p.target_type = 'TOP_UP' AND (r.status IN ('REQUESTED', 'APPROVED') OR t.reference_id IS NOT NULL)
+					THEN 'RESERVED' ELSE p.target_type END AS source,
 			CASE r.destination WHEN 'WALLET' THEN 'wallet' WHEN 'CREDIT' THEN 'refund_clearing' ELSE p.account END AS account
-		FROM billing.refunds r
+		FROM (SELECT r.*, r.refund_id::text AS reference_id FROM billing.refunds r) r
 		JOIN payment p ON p.customer_id = r.customer_id AND p.payment_id = r.payment_id
-		WHERE r.status = 'COMPLETED'
+		LEFT JOIN reserved t ON t.customer_id = r.customer_id AND t.reference_id = r.reference_id
 	),
 	used AS (
 		SELECT u.customer_id, u.credit_id, pg_catalog.sum(u.amount) AS amount, pg_catalog.count(*) AS uses
@@ -58,13 +67,27 @@ CREATE FUNCTION billing.verify_postings(since timestamptz)
 			v(target_type, account, tax_code, amount)
 		WHERE p.status = 'APPROVED' AND v.target_type = p.target_type
 		UNION ALL
+		SELECT p.customer_id, 'PAYMENT', p.payment_id, 'PAYMENT_CAPTURED_LATE', p.account, 'refund_clearing', '', p.currency,
+			p.amount, 1, p.late_captured_at
+		FROM payment p
+		WHERE p.late_captured_at IS NOT NULL
+		UNION ALL
 		SELECT r.customer_id, 'REFUND', r.refund_id, 'REFUND_COMPLETED', v.account, r.account, v.tax_code, r.currency, v.amount,
 			1, r.completed_at
 		FROM refund r
 		CROSS JOIN LATERAL (VALUES ('INVOICE', 'receivable', '', r.amount), ('TOP_UP', 'wallet', '', r.amount),
+			('RESERVED', 'refund_clearing', '', r.amount), ('LATE', 'refund_clearing', '', r.amount),
 			('ORDER', 'revenue', '', r.amount - r.tax), ('ORDER', 'tax_payable', r.tax_code, r.tax))
-			v(target_type, account, tax_code, amount)
-		WHERE v.target_type = r.target_type
+			v(source, account, tax_code, amount)
+		WHERE r.status = 'COMPLETED' AND v.source = r.source
+		UNION ALL
+		SELECT r.customer_id, 'REFUND', r.refund_id, v.kind, v.debit_account, v.credit_account, '', r.currency, r.amount, 1, v.at
+		FROM refund r
+		CROSS JOIN LATERAL (VALUES
+			('REFUND_RESERVED', 'wallet', 'refund_clearing', r.requested_at, true),
+			('REFUND_RETURNED', 'refund_clearing', 'wallet', r.completed_at, r.status = 'FAILED'))
+			v(kind, debit_account, credit_account, at, booked)
+		WHERE r.source = 'RESERVED' AND v.booked
 		UNION ALL
 		SELECT h.customer_id, 'HOLD', h.hold_id, 'WALLET_CAPTURE', 'wallet', 'revenue', '', h.currency, h.captured, 1, h.ended_at
 		FROM billing.wallet_holds h
@@ -127,7 +150,7 @@ CREATE FUNCTION billing.verify_postings(since timestamptz)
 	FROM (SELECT v.violation, pg_catalog.row_number() OVER () AS n FROM bad v) b
 $$;
 COMMENT ON FUNCTION billing.verify_postings(timestamptz) IS
-'Invariant: the ledger holds exactly what the other tables stand for. By the chart of accounts, an issued invoice, a credit note, an APPROVED payment, a COMPLETED refund, a CAPTURED hold, and the grant, each use, the expiry and the revocation of a credit have one transfer an account and tax code (none of 0); nobody else has any, but top-ups and charges of wallets, which are booked for themselves. since: by the time of the row and posted_at.';
+'Invariant: the ledger holds exactly what the other tables stand for. By the chart of accounts, an issued invoice, a credit note, an APPROVED payment, one that was captured late, a COMPLETED refund, the money that a refund of a top-up holds back while it is on its way, a CAPTURED hold, and the grant, each use, the expiry and the revocation of a credit have one transfer an account and tax code (none of 0); nobody else has any, but top-ups and charges of wallets, which are booked for themselves. since: by the time of the row and posted_at.';
 
 CREATE FUNCTION billing.verify_payments(since timestamptz)
 	RETURNS TABLE (violations bigint, detail jsonb)
@@ -135,7 +158,8 @@ CREATE FUNCTION billing.verify_payments(since timestamptz)
 	WITH attempt AS (
 		SELECT a.customer_id, a.payment_id, pg_catalog.count(*) AS attempts,
 			pg_catalog.count(*) FILTER (WHERE a.status = 'APPROVED') AS approved,
-			pg_catalog.count(*) FILTER (WHERE a.status IN ('SENT', 'UNKNOWN')) AS undecided
+			pg_catalog.count(*) FILTER (WHERE a.status IN ('SENT', 'UNKNOWN')) AS undecided,
+			pg_catalog.count(*) FILTER (WHERE a.status = 'SENT' OR a.finished_at IS NULL) AS open
 		FROM billing.payment_attempts a
 		GROUP BY a.customer_id, a.payment_id
 	),
@@ -153,21 +177,29 @@ CREATE FUNCTION billing.verify_payments(since timestamptz)
 			SELECT p.customer_id, p.payment_id,
 				CASE WHEN p.provider IN ('wallet', 'manual') AND (p.status <> 'APPROVED' OR a.attempts IS NOT NULL)
 						THEN 'no provider was asked, but it is not APPROVED or has attempts'
-					WHEN p.provider NOT IN ('wallet', 'manual')
+					WHEN p.provider = 'http' AND p.status = 'FAILED' AND a.approved > 0 AND p.late_captured_at IS NULL
+						THEN 'the provider captured it, but it is FAILED'
+					WHEN p.provider NOT IN ('wallet', 'manual', 'http')
 						AND COALESCE(a.approved, 0) <> CASE p.status WHEN 'APPROVED' THEN 1 ELSE 0 END
 						THEN 'its attempts do not agree with it'
-					WHEN p.status <> 'PENDING' AND a.undecided > 0 THEN 'it is decided, an attempt of it is not'
+					WHEN p.status <> 'PENDING' AND CASE p.provider WHEN 'http' THEN a.open ELSE a.undecided END > 0 THEN 'it is decided, an attempt of it is not'
 					WHEN (p.method = 'WALLET') <> (p.provider = 'wallet') THEN 'its method is not that of its provider'
 					WHEN p.excess <> 0 AND (p.provider <> 'manual' OR p.target_type <> 'INVOICE' OR p.status <> 'APPROVED')
 						THEN 'more than was due, but not recorded by hand for an invoice'
 					WHEN p.excess <> COALESCE(c.granted, 0) OR c.currency <> p.currency OR c.type <> 'REFUND_TO_CREDIT'
 						THEN 'its credit is not what was too much'
-					WHEN t.currency <> p.currency THEN 'paid in another currency' END AS problem
+					WHEN t.currency <> p.currency THEN 'paid in another currency'
+					WHEN p.late_captured_at IS NOT NULL AND (p.provider <> 'http' OR p.status <> 'FAILED')
+						THEN 'captured late, but not FAILED at a remote provider'
+					WHEN p.late_captured_at IS NOT NULL AND r.payment_id IS NULL
+						THEN 'captured late, but never given back' END AS problem
 			FROM billing.payments p
 			LEFT JOIN attempt a ON a.customer_id = p.customer_id AND a.payment_id = p.payment_id
 			LEFT JOIN target t ON t.target_type = p.target_type AND t.customer_id = p.customer_id AND t.target_id = p.target_id
 			LEFT JOIN billing.credits c ON c.customer_id = p.customer_id AND c.credit_id = p.credit_id
-			WHERE since IS NULL OR p.created_at >= since OR p.completed_at >= since
+			LEFT JOIN (SELECT DISTINCT r.customer_id, r.payment_id FROM billing.refunds r) r
+				ON r.customer_id = p.customer_id AND r.payment_id = p.payment_id
+			WHERE since IS NULL OR p.created_at >= since OR p.completed_at >= since OR p.late_captured_at >= since
 		) b
 		WHERE b.problem IS NOT NULL
 		UNION ALL
@@ -184,7 +216,7 @@ CREATE FUNCTION billing.verify_payments(since timestamptz)
 	FROM (SELECT v.violation, pg_catalog.row_number() OVER () AS n FROM bad v) b
 $$;
 COMMENT ON FUNCTION billing.verify_payments(timestamptz) IS
-'Invariant: of an APPROVED payment that a provider captured one attempt is APPROVED, of any other none, and no attempt of a decided one is open; one by wallet or recorded by hand has no attempts and is APPROVED. It is in the currency of its target, of which at most one is PENDING unless it tops up; what was too much is the credit of type REFUND_TO_CREDIT that it names. since: by created_at and completed_at.';
+'Invariant: of an APPROVED payment that a provider captured in process one attempt is APPROVED, of any other none, and no attempt of a decided one is open. A remote provider also tells by webhooks and operators what it did, so there an attempt that is APPROVED means no more than that the payment did not fail, or was captured late and has a refund. One by wallet or recorded by hand has no attempts and is APPROVED. It is in the currency of its target, of which at most one is PENDING unless it tops up; what was too much is the credit of type REFUND_TO_CREDIT that it names. since: by created_at and completed_at.';
 
 CREATE FUNCTION billing.verify_orders(since timestamptz)
 	RETURNS TABLE (violations bigint, detail jsonb)
@@ -208,6 +240,7 @@ CREATE FUNCTION billing.verify_orders(since timestamptz)
 			pg_catalog.max(r.completed_at) AS at
 		FROM billing.refunds r
 		JOIN billing.payments p ON p.customer_id = r.customer_id AND p.payment_id = r.payment_id AND p.target_type = 'ORDER'
+			AND p.status = 'APPROVED'
 		WHERE r.status = 'COMPLETED'
 		GROUP BY p.customer_id, p.target_id
 	),
@@ -258,6 +291,12 @@ CREATE FUNCTION billing.verify_refunds(since timestamptz)
 		WHERE r.status = 'COMPLETED' AND r.credit_note_id IS NOT NULL
 		GROUP BY r.customer_id, r.credit_note_id
 	),
+	attempt AS (
+		SELECT a.customer_id, a.refund_id, pg_catalog.count(*) FILTER (WHERE a.status = 'APPROVED') AS approved,
+			pg_catalog.count(*) FILTER (WHERE a.status = 'SENT' OR a.finished_at IS NULL) AS open
+		FROM billing.refund_attempts a
+		GROUP BY a.customer_id, a.refund_id
+	),
 	bad AS (
 		SELECT pg_catalog.jsonb_build_object('table', 'payments', 'customer_id', t.customer_id, 'payment_id', t.payment_id,
 			'problem', 'more is refunded than was captured', 'refunded', t.amount, 'captured', p.amount - p.excess) AS violation
@@ -269,14 +308,19 @@ CREATE FUNCTION billing.verify_refunds(since timestamptz)
 			'problem', b.problem)
 		FROM (
 			SELECT r.customer_id, r.refund_id,
-				CASE WHEN p.status <> 'APPROVED' THEN 'its payment was not captured'
+				CASE WHEN p.status <> 'APPROVED' AND p.late_captured_at IS NULL THEN 'its payment was not captured'
+					WHEN p.late_captured_at IS NOT NULL AND r.destination <> 'SOURCE'
+						THEN 'captured late, but not given back to its source'
+					WHEN a.approved > 0 AND r.status = 'FAILED' THEN 'the provider gave it back, but it is FAILED'
+					WHEN a.open > 0 AND r.status IN ('COMPLETED', 'FAILED') THEN 'it is decided, an attempt of it is not'
 					WHEN p.currency <> r.currency THEN 'refunded in another currency'
 					WHEN r.status = 'FAILED' AND r.credit_id IS NOT NULL THEN 'it failed, but has a credit'
 					WHEN r.status = 'COMPLETED' AND (r.destination = 'CREDIT') <> (r.credit_id IS NOT NULL)
 						THEN 'destination and credit disagree'
 					WHEN c.granted <> r.amount OR c.currency <> r.currency OR c.type <> 'REFUND_TO_CREDIT'
 						THEN 'its credit is not what was refunded'
-					WHEN r.status = 'COMPLETED' AND (p.target_type = 'INVOICE') <> (r.credit_note_id IS NOT NULL)
+					WHEN r.status = 'COMPLETED' AND (p.target_type = 'INVOICE' AND p.status = 'APPROVED')
+						<> (r.credit_note_id IS NOT NULL)
 						THEN 'target and credit note disagree'
 					WHEN n.invoice_id <> p.target_id THEN 'its credit note is of another invoice'
 					WHEN s.amount > n.total THEN 'more than its credit note' END AS problem
@@ -285,6 +329,7 @@ CREATE FUNCTION billing.verify_refunds(since timestamptz)
 			LEFT JOIN billing.credits c ON c.customer_id = r.customer_id AND c.credit_id = r.credit_id
 			LEFT JOIN billing.credit_notes n ON n.customer_id = r.customer_id AND n.credit_note_id = r.credit_note_id
 			LEFT JOIN noted s ON s.customer_id = r.customer_id AND s.credit_note_id = r.credit_note_id
+			LEFT JOIN attempt a ON a.customer_id = r.customer_id AND a.refund_id = r.refund_id
 			WHERE since IS NULL OR r.requested_at >= since OR r.completed_at >= since
 		) b
 		WHERE b.problem IS NOT NULL
@@ -293,7 +338,43 @@ CREATE FUNCTION billing.verify_refunds(since timestamptz)
 	FROM (SELECT v.violation, pg_catalog.row_number() OVER () AS n FROM bad v) b
 $$;
 COMMENT ON FUNCTION billing.verify_refunds(timestamptz) IS
-'Invariant: the refunds of a payment that have not FAILED never exceed what it captured without its excess; a refund is of an APPROVED payment and in its currency; a COMPLETED one has a credit of its amount if and only if that is its destination, and a credit note of the invoice, of at least what is refunded with it, if and only if its payment was of an invoice. since: by requested_at and completed_at.';
+'Invariant: the refunds of a payment that have not FAILED never exceed what it captured without its excess; a refund is of an APPROVED payment, or to the source of one that was captured late, and in its currency; no attempt of a decided one is open, none of a FAILED one APPROVED; a COMPLETED one has a credit of its amount if and only if that is its destination, and a credit note of the invoice, of at least what is refunded with it, if and only if its payment paid an invoice. since: by requested_at and completed_at.';
+
+CREATE FUNCTION billing.verify_gateway_calls(since timestamptz)
+	RETURNS TABLE (violations bigint, detail jsonb)
+	LANGUAGE sql STABLE AS $$
+	WITH undecided AS (
+		SELECT p.customer_id, 'PAYMENT' AS subject, p.payment_id AS subject_id, p.created_at AS at
+		FROM billing.payments p
+		WHERE p.provider = 'http' AND p.status = 'PENDING'
+		UNION ALL
+		SELECT r.customer_id, 'REFUND', r.refund_id, r.requested_at
+		FROM billing.refunds r
+		JOIN billing.payments p ON p.customer_id = r.customer_id AND p.payment_id = r.payment_id
+		WHERE p.provider = 'http' AND r.destination = 'SOURCE' AND r.status = 'REQUESTED'
+	),
+	queued AS (
+		SELECT g.customer_id, g.subject, g.subject_id, pg_catalog.count(*) AS calls, pg_catalog.max(g.created_at) AS at
+		FROM billing.gateway_calls g
+		GROUP BY g.customer_id, g.subject, g.subject_id
+	),
+	bad AS (
+		SELECT pg_catalog.jsonb_build_object('table', 'gateway_calls', 'customer_id', b.customer_id,
+			'subject', b.subject, 'subject_id', b.subject_id, 'problem',
+			CASE WHEN b.undecided IS NULL THEN 'it is queued, but not undecided'
+				WHEN b.calls IS NULL THEN 'it is undecided, but not queued' ELSE 'it is queued more than once' END) AS violation
+		FROM (
+			SELECT customer_id, subject, subject_id, q.calls, u.at AS undecided
+			FROM undecided u FULL JOIN queued q USING (customer_id, subject, subject_id)
+			WHERE since IS NULL OR u.at >= since OR q.at >= since
+		) b
+		WHERE b.undecided IS NULL OR b.calls IS DISTINCT FROM 1
+	)
+	SELECT pg_catalog.count(*), pg_catalog.jsonb_agg(b.violation) FILTER (WHERE b.n <= 5)
+	FROM (SELECT v.violation, pg_catalog.row_number() OVER () AS n FROM bad v) b
+$$;
+COMMENT ON FUNCTION billing.verify_gateway_calls(timestamptz) IS
+'Invariant: nothing that a remote provider has to decide is forgotten, and nothing else is asked of it. Each PENDING payment and each REQUESTED refund to the source of a payment of a remote provider has one row in gateway_calls, and each row has its payment or refund in that state. since: by created_at and requested_at.';
 
 CREATE FUNCTION billing.verify_credit_notes(since timestamptz)
 	RETURNS TABLE (violations bigint, detail jsonb)

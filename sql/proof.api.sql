@@ -467,6 +467,7 @@ CREATE FUNCTION billing.verify_references(since timestamptz)
 		SELECT 'invoice' AS kind, h.customer_id, h.invoice_id AS id FROM billing.invoice_headers h
 		UNION ALL SELECT 'credit note', n.customer_id, n.credit_note_id FROM billing.credit_notes n
 		UNION ALL SELECT 'payment', p.customer_id, p.payment_id FROM billing.payments p
+		UNION ALL SELECT 'refund', r.customer_id, r.refund_id FROM billing.refunds r
 		UNION ALL SELECT 'payment method', m.customer_id, m.payment_method_id FROM billing.payment_methods m
 		UNION ALL SELECT 'order', o.customer_id, o.order_id FROM billing.orders o
 		UNION ALL SELECT 'wallet', w.customer_id, w.wallet_id FROM billing.wallets w
@@ -489,6 +490,9 @@ CREATE FUNCTION billing.verify_references(since timestamptz)
 		WHERE v.id IS NOT NULL AND (since IS NULL OR p.created_at >= since)
 		UNION ALL
 		SELECT 'payment_attempts', a.customer_id, a.payment_id, 'payment', a.payment_id FROM billing.payment_attempts a
+		WHERE since IS NULL OR a.sent_at >= since
+		UNION ALL
+		SELECT 'refund_attempts', a.customer_id, a.refund_id, 'refund', a.refund_id FROM billing.refund_attempts a
 		WHERE since IS NULL OR a.sent_at >= since
 		UNION ALL
 		SELECT 'orders', o.customer_id, o.order_id, 'payment', o.payment_id FROM billing.orders o
@@ -587,7 +591,7 @@ CREATE FUNCTION billing.verify_references(since timestamptz)
 	FROM (SELECT v.violation, pg_catalog.row_number() OVER () AS n FROM bad v) b
 $$;
 COMMENT ON FUNCTION billing.verify_references(timestamptz) IS
-'Invariant: what tables without foreign keys refer to exists: customers, the meters of usage, the pricing snapshots of invoices and lines, and the invoice, credit note, payment, payment method, order, wallet, credit and credit application that a row names, of the same customer. Of a snapshot only its presence is checked: its hash is of the JSON text as written, which jsonb does not keep, and its content by row_digests. since: by the time of writing; lines, items, taxes and uses, which have none, are all read.';
+'Invariant: what tables without foreign keys refer to exists: customers, the meters of usage, the pricing snapshots of invoices and lines, and the invoice, credit note, payment, refund, payment method, order, wallet, credit and credit application that a row names, of the same customer. Of a snapshot only its presence is checked: its hash is of the JSON text as written, which jsonb does not keep, and its content by row_digests. since: by the time of writing; lines, items, taxes and uses, which have none, are all read.';
 
 CREATE FUNCTION billing.verify_windows(since timestamptz)
 	RETURNS TABLE (violations bigint, detail jsonb)
@@ -647,6 +651,7 @@ CREATE FUNCTION billing.verify(since timestamptz DEFAULT NULL)
 		UNION ALL SELECT 'collections', v.violations, v.detail FROM billing.verify_collections(s.since) v
 		UNION ALL SELECT 'orders', v.violations, v.detail FROM billing.verify_orders(s.since) v
 		UNION ALL SELECT 'refunds', v.violations, v.detail FROM billing.verify_refunds(s.since) v
+		UNION ALL SELECT 'gateway_calls', v.violations, v.detail FROM billing.verify_gateway_calls(s.since) v
 		UNION ALL SELECT 'credit_notes', v.violations, v.detail FROM billing.verify_credit_notes(s.since) v
 		UNION ALL SELECT 'wallets', v.violations, v.detail FROM billing.verify_wallets(s.since) v
 		UNION ALL SELECT 'credits', v.violations, v.detail FROM billing.verify_credits(s.since) v
