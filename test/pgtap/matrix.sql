@@ -43,7 +43,7 @@ CREATE TEMP TABLE class AS
 		('admin', 'disable_workers discard_dead_letter enable_workers open_circuit_breaker purge_usage replay_dead_letter reset_circuit_breaker set_house_time_zone'),
 		('internal', 'append_only bulkhead_states circuit_breaker_states usage_append_only never_deleted guard_drop stamp_row row_digest bucket_of settlement_check settlement_chunk settlement_close'
 			' settlement_open usage_by_month usage_day_extreme usage_tail usage_tail_customers window_snapshot verify_collections verify_credit_applications'
-			' verify_credit_notes verify_credits verify_document_numbers verify_folded_usage verify_invoice_payments verify_invoice_totals'
+			' verify_credit_notes verify_credits verify_document_numbers verify_folded_usage verify_gateway_calls verify_invoice_payments verify_invoice_totals'
 			' verify_live_invoices verify_orders verify_outbox_entities verify_payments verify_postings verify_receivable verify_references'
 			' verify_refunds verify_row_digests verify_settled_usage verify_trial_balance verify_wallets verify_windows')
 	) AS c(class, names);
@@ -98,7 +98,7 @@ SELECT set_eq(
 		JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
 		WHERE pg_temp.as_customer('alice', format('SELECT count(%I) FROM %s', a.attname, r.name)) = '42501' GROUP BY r.name$$,
 	$$VALUES ('billing.invoice_headers', 'deleted_by rebilled row_digest'), ('billing.ledger_transfers', 'actor_id actor_type fingerprint idempotency_key row_digest trace_id'),
-		('billing.payments', 'deleted_at deleted_by fingerprint idempotency_key operation provider provider_key provider_reference row_digest'),
+		('billing.payments', 'deleted_at deleted_by fingerprint idempotency_key late_captured_at late_reference operation provider provider_key provider_reference row_digest'),
 		('billing.refunds', 'deleted_at deleted_by fingerprint idempotency_key provider_key provider_reference row_digest'),
 		('billing.payment_methods', 'row_digest token'), ('billing.wallet_holds', 'fingerprint idempotency_key release_key row_digest'),
 		('billing.orders', 'fingerprint idempotency_key row_digest'), ('billing.credits', 'fingerprint idempotency_key row_digest'),

@@ -30,7 +30,7 @@ $$;
 SELECT results_eq(
 	'SELECT check_name, ok, violations, detail FROM billing.verify()',
 	$$SELECT check_name, true, 0::bigint, NULL::jsonb FROM unnest(ARRAY['trial_balance', 'receivable', 'postings',
-		'invoice_totals', 'invoice_payments', 'payments', 'collections', 'orders', 'refunds', 'credit_notes', 'wallets', 'credits',
+		'invoice_totals', 'invoice_payments', 'payments', 'collections', 'orders', 'refunds', 'gateway_calls', 'credit_notes', 'wallets', 'credits',
 		'credit_applications', 'document_numbers', 'live_invoices', 'folded_usage', 'settled_usage', 'outbox_entities',
 		'references', 'windows', 'row_digests']) check_name$$,
 	'every check holds in an empty house');
@@ -174,10 +174,10 @@ BEGIN
 	RETURN answer;
 END;
 $$;
-SELECT is(pg_temp.checks_read_only('billing_service', NULL), '21', 'billing_service may verify in a read-only transaction');
-SELECT is(pg_temp.checks_read_only('billing_admin', NULL), '21', 'billing_admin may verify in a read-only transaction');
+SELECT is(pg_temp.checks_read_only('billing_service', NULL), '22', 'billing_service may verify in a read-only transaction');
+SELECT is(pg_temp.checks_read_only('billing_admin', NULL), '22', 'billing_admin may verify in a read-only transaction');
 SELECT is(pg_temp.checks_read_only('billing_customer', NULL), '42501', 'a customer may not verify');
-SELECT is(pg_temp.checks_read_only('billing_service', since::timestamptz), '21', 'every check holds since ' || since)
+SELECT is(pg_temp.checks_read_only('billing_service', since::timestamptz), '22', 'every check holds since ' || since)
 	FROM unnest(ARRAY['2020-01-01', '2026-05-03T12:00:00Z', '2026-06-15', '2027-01-05', '2030-01-01', '-infinity', 'infinity']) since;
 SELECT is_empty(
 	$$SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'billing'::regnamespace AND p.proname LIKE 'verify\_%'

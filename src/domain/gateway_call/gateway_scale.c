@@ -45,12 +45,18 @@ gateway_step(const Currency *currency)
 	return step;
 }
 
+bool
+gateway_takes(Money amount)
+{
+	return amount.minor % gateway_step(amount.currency) == 0;
+}
+
 void
 gateway_scale_check(Money amount)
 {
 	int64 step = gateway_step(amount.currency);
 
-	if (amount.minor % step == 0)
+	if (gateway_takes(amount))
 		return;
 	billing_error(INVALID_ARGUMENT,
 				  errmsg("the payment gateway cannot take an amount of %s", money_text(amount)),

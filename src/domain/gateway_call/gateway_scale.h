@@ -16,6 +16,9 @@ typedef enum GatewayAmounts
 /* Digits after the point that a provider takes: not always those of ISO 4217. */
 extern int gateway_scale(const Currency *currency);
 
+/* Whether a provider can take the amount. */
+extern bool gateway_takes(Money amount);
+
 /* INVALID_ARGUMENT for an amount that a provider cannot take. */
 extern void gateway_scale_check(Money amount);
 

@@ -26,7 +26,7 @@
 #include "domain/payment/payment_end_rows.h"
 #include "domain/payment/payment_rows.h"
 
-LateCapturePort late_capture_port = {0};
+PaymentEndPort payment_end_port = {0};
 
 /* Endings of one kind, in the order in which they lock wallets. */
 typedef struct EndingSet
@@ -144,6 +144,21 @@ calls_end(PaymentEnding *const *endings, int count)
 }
 
 static void
+charges_ended(const Payment *payments, int count)
+{
+	Payment *charges = palloc(sizeof(Payment) * count);
+	int n = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (payment_by_house(&payments[i]) && strcmp(payments[i].target_type, TARGET_INVOICE) == 0)
+			charges[n++] = payments[i];
+	}
+	if (n > 0 && payment_end_port.charges_ended != NULL)
+		payment_end_port.charges_ended(charges, n);
+}
+
+static void
 endings_decide(const EndingSet *set)
 {
 	Payment *payments;
@@ -162,6 +177,7 @@ endings_decide(const EndingSet *set)
 	payments_capture(payments, set->count);
 	calls_end(set->items, set->count);
 	payments_end(set->items, set->count);
+	charges_ended(payments, set->count);
 }
 
 static LedgerTransfer
@@ -219,9 +235,9 @@ endings_capture_late(const EndingSet *set)
 		const Payment *payment = &set->items[i]->payment;
 		LedgerTransfer transfer = late_transfer(payment);
 
-		Ensure(late_capture_port.refund != NULL, "nobody gives late captures back");
+		Ensure(payment_end_port.refund_late != NULL, "nobody gives late captures back");
 		ledger_post(&transfer, 1);
-		late_announce(set->items[i], late_capture_port.refund(payment));
+		late_announce(set->items[i], payment_end_port.refund_late(payment));
 	}
 }
 

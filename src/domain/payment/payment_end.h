@@ -35,12 +35,15 @@ typedef struct PaymentEnding
 	PaymentEndResult result;
 } PaymentEnding;
 
-/* How a capture that came late is given back. Filled by who makes refunds; answers the refund's id. */
-typedef struct LateCapturePort
+/* What others do when payments end. Filled by them. */
+typedef struct PaymentEndPort
 {
-	Datum (*refund)(const Payment *payment);
-} LateCapturePort;
-extern LateCapturePort late_capture_port;
+	/* gives back what was captured late; the id of the refund */
+	Datum (*refund_late)(const Payment *payment);
+	/* charges that the house made for invoices, which are locked, have ended */
+	void (*charges_ended)(const Payment *payments, int count);
+} PaymentEndPort;
+extern PaymentEndPort payment_end_port;
 
 /* Locks targets, then payments, each in the order of their keys. A payment comes once. Needs spi_begin(). */
 extern void payments_ending_lock(PaymentEnding *endings, int count);

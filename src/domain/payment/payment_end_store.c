@@ -19,11 +19,12 @@
 
 static Stmt select_endings = {
 	.name = "select_payments_to_end",
-	.sql = "SELECT k.n, p.target_type, p.target_id, p.amount, p.currency::text AS currency,"
-		   " p.provider, p.idempotency_key::text AS key"
-		   " FROM unnest($1, $2) WITH ORDINALITY k(customer_id, payment_id, n)"
-		   " JOIN billing.payments p"
-		   " ON p.customer_id = k.customer_id AND p.payment_id = k.payment_id",
+	.sql =
+		"SELECT k.n, p.operation, p.target_type, p.target_id, p.amount, p.currency::text AS currency,"
+		" p.provider, p.idempotency_key::text AS key"
+		" FROM unnest($1, $2) WITH ORDINALITY k(customer_id, payment_id, n)"
+		" JOIN billing.payments p"
+		" ON p.customer_id = k.customer_id AND p.payment_id = k.payment_id",
 	.expect = SPI_OK_SELECT,
 	.nargs = 2,
 	.argtypes = {TEXTARRAYOID, UUIDARRAYOID},
@@ -133,6 +134,7 @@ endings_read(PaymentEnding *endings, int count)
 		ending->payment = (Payment){
 			.customer_id = ending->customer_id,
 			.payment_id = ending->payment_id,
+			.operation = row_text(&rows, "operation"),
 			.target_type = row_text(&rows, "target_type"),
 			.target_id = row_datum(&rows, "target_id", UUIDOID, &isnull),
 			.amount = row_money(&rows, "amount", currency_require(row_text(&rows, "currency"))),

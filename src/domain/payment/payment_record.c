@@ -16,11 +16,38 @@
 #include "core/period.h"
 #include "domain/customer/customer.h"
 #include "domain/gateway_call/gateway_call.h"
+#include "domain/gateway_call/gateway_scale.h"
 #include "domain/ledger/ledger.h"
 #include "domain/payment/payment_rows.h"
 
 #define METHOD_WALLET "WALLET"
 #define MOST_TRANSFERS 2 /* of one payment */
+
+bool
+payment_by_house(const Payment *payment)
+{
+	return strcmp(payment->operation, "settlement") == 0 ||
+		   strcmp(payment->operation, "collection") == 0;
+}
+
+/*
+ * Whether the provider can be told the amount. Who pays is refused before anything is written; a charge
+ * of the house is declined, so that its invoice stands and is paid otherwise.
+ */
+static bool
+amount_fits(Payment *payment)
+{
+	if (!payment->provider->remote || gateway_takes(payment->amount))
+		return true;
+	if (!payment_by_house(payment))
+		gateway_scale_check(payment->amount);
+	payment->answer = (ProviderAnswer){
+		.outcome = PROVIDER_DECLINED,
+		.failure_code = "AMOUNT_NOT_SUPPORTED",
+		.failure_message = "the payment gateway cannot take the amount",
+	};
+	return false;
+}
 
 void
 payments_authorize(Payment *payments, int count)
@@ -55,7 +82,8 @@ payments_authorize(Payment *payments, int count)
 			.amount = payment->amount,
 		};
 
-		payment->answer = payment->provider->authorize(&call);
+		if (amount_fits(payment))
+			payment->answer = payment->provider->authorize(&call);
 	}
 }
 
@@ -213,14 +241,6 @@ payments_post(const Payment *payments, int count)
 	ledger_post(transfers, n);
 }
 
-/* What the house asks for by itself: it waits behind those who pay, and is never refused. */
-static bool
-asked_by_house(const Payment *payment)
-{
-	return strcmp(payment->operation, "settlement") == 0 ||
-		   strcmp(payment->operation, "collection") == 0;
-}
-
 static void
 calls_queue(const Payment *payments, int count)
 {
@@ -231,7 +251,7 @@ calls_queue(const Payment *payments, int count)
 	{
 		if (payments[i].provider->remote && payment_status(&payments[i]) == PAYMENT_PENDING)
 			calls[n++] = (GatewayCall){payments[i].customer_id, SUBJECT_PAYMENT,
-									   payments[i].payment_id, !asked_by_house(&payments[i])};
+									   payments[i].payment_id, !payment_by_house(&payments[i])};
 	}
 	gateway_calls_queue(calls, n);
 }

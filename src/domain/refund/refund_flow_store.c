@@ -15,6 +15,7 @@
 #include "domain/credit/credit.h"
 #include "domain/customer/customer.h"
 #include "domain/gateway_call/gateway_call.h"
+#include "domain/gateway_call/gateway_scale.h"
 #include "domain/invoice/invoice_credited.h"
 #include "domain/ledger/ledger.h"
 #include "domain/payment/payment_end.h"
@@ -75,6 +76,8 @@ refund_request(Refund *refund)
 {
 	ProviderCall call;
 
+	if (goes_to(refund, DESTINATION_SOURCE) && refund->payment.provider->remote)
+		gateway_scale_check(refund->amount);
 	refund->refund_id = id_new();
 	refund->status = REFUND_REQUESTED;
 	refund_insert(refund);
@@ -334,7 +337,7 @@ refund_late_capture(const Payment *payment)
 void
 refund_init(void)
 {
-	late_capture_port.refund = refund_late_capture;
+	payment_end_port.refund_late = refund_late_capture;
 }
 
 void

@@ -143,16 +143,37 @@ def write_note(money, invoice, net, tax):
     money.tell("CreditNoteIssued")
 
 
+def out_of_wallet(money, currency, amount):
+    money.wallets[currency]["balance"] -= amount
+    money.tell("WalletWithdrawn")
+
+
+def reserve(money, refund):
+    """What a top-up brought is out of the wallet while its refund is on its way."""
+    refund["reserved"] = refund["payment"]["target"] is None
+    if refund["reserved"]:
+        out_of_wallet(money, refund["currency"], refund["amount"])
+        money.post("wallet", "refund_clearing", refund["currency"], refund["amount"])
+
+
+def fail(money, refund):
+    refund["status"] = "FAILED"
+    if refund["reserved"]:
+        deposit(money, refund["currency"], refund["amount"])
+        money.post("refund_clearing", "wallet", refund["currency"], refund["amount"])
+    money.tell("RefundFailed")
+
+
 def complete(house, customer, refund, note=True):
     """Books a refund: what its payment had paid is taken back."""
     money, payment = customer.money, refund["payment"]
     target, currency, amount = payment["target"], refund["currency"], refund["amount"]
     account = goes_to(payment, refund["destination"])
     refund["status"] = "COMPLETED"
-    if target is None:
-        wallet = money.wallets[currency]
-        wallet["balance"] -= amount
-        money.tell("WalletWithdrawn")
+    if refund["reserved"]:
+        money.post("refund_clearing", account, currency, amount)
+    elif target is None:
+        out_of_wallet(money, currency, amount)
         money.post("wallet", account, currency, amount)
     elif is_invoice(target):
         if note:
@@ -178,7 +199,7 @@ def complete(house, customer, refund, note=True):
 
 def add_refund(money, payment, amount, destination):
     refund = {"payment": payment, "amount": amount, "currency": payment["currency"],
-              "destination": destination, "status": "REQUESTED"}
+              "destination": destination, "status": "REQUESTED", "reserved": False}
     money.refunds.append(refund)
     return refund
 
@@ -255,14 +276,15 @@ class RefundPayment(MoneyOperation):
                 require_no_pending(money, found["target"])
             whole = require_left(money, found, exact)
             status = provider_says_of_refund(found, destination, idempotency_key)
-            if status == "COMPLETED":
+            if status != "FAILED":
                 require_still_there(house, money, found, whole)
             refund = add_refund(money, found, whole, destination)
             if status == "COMPLETED":
                 complete(house, customer, refund)
             elif status == "FAILED":
-                refund["status"] = "FAILED"
-                money.tell("RefundFailed")
+                fail(money, refund)
+            else:
+                reserve(money, refund)
             return refund
         arguments = (payment, exact, destination)
         return refund_answer(by_key(money, self.word, idempotency_key, arguments, do, label)[0])
@@ -288,9 +310,7 @@ class ResolveRefund(MoneyOperation):
         refund = labelled(money, label, "REFUND_NOT_FOUND")
         if refund_resolvable(refund, outcome):
             if outcome == "COMPLETED":
-                require_still_there(house, money, refund["payment"], refund["amount"])
                 complete(house, customer, refund)
             else:
-                refund["status"] = "FAILED"
-                money.tell("RefundFailed")
+                fail(money, refund)
         return refund_answer(refund)
