@@ -11,7 +11,7 @@
 #define DEFAULT_RETRY_DAYS "1, 3, 5, 7"
 #define DEFAULT_HARD_DECLINES                                                                      \
 	"CARD_EXPIRED, LOST_CARD, STOLEN_CARD, PICKUP_CARD, INVALID_ACCOUNT, ACCOUNT_CLOSED, FRAUD,"   \
-	" REVOKED_AUTHORIZATION"
+	" REVOKED_AUTHORIZATION, AMOUNT_NOT_SUPPORTED"
 
 static char *retry_days = NULL;
 static char *hard_declines = NULL;
