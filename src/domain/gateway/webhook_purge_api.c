@@ -20,9 +20,6 @@
 
 #define PURGE_BATCH 10000
 #define KEEP_DAYS 7 /* far above the greatest billing.gateway_webhook_tolerance */
-#define US_PER_MS 1000
-#define POSTGRES_EPOCH_MS                                                                          \
-	(((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE)) * SECS_PER_DAY * 1000)
 
 /* True while purge_gateway_webhooks() deletes. */
 static bool purging = false;
@@ -65,13 +62,12 @@ PG_FUNCTION_INFO_V1(billing_purge_gateway_webhooks);
 Datum
 billing_purge_gateway_webhooks(PG_FUNCTION_ARGS)
 {
-	TimestampTz now = (clock_unix_ms() - POSTGRES_EPOCH_MS) * US_PER_MS;
 	TimestampTz before;
 	int64 deleted;
 
 	actor_require_admin();
 	before = arg_time_required(fcinfo, 0, "before");
-	if (before > now - KEEP_DAYS * USECS_PER_DAY)
+	if (before > clock_real() - KEEP_DAYS * USECS_PER_DAY)
 		billing_error(INVALID_ARGUMENT, errmsg("before is too late"),
 					  errdetail("Events of the provider are kept for %d days.", KEEP_DAYS));
 	spi_begin();
