@@ -3,8 +3,8 @@
  *	  The circuit breakers of all downstreams, in shared memory.
  *
  * Guarantees: all processes see one breaker of a name; breaker_rules.c has its rules. A change of
- * state is one line in the server's log. Where the library is not preloaded, calls pass and nothing
- * is counted. A start of the server, also after a crash, closes all breakers, those that were forced
+ * state is one line in the server's log. Where the library is not preloaded, each process has breakers
+ * of its own, which no view shows. A start of the server, also after a crash, closes all breakers, those that were forced
  * open too: disable_workers() is what lasts.
  *
  * Locks its own LWLock, for some instructions, and nothing while it holds it.
@@ -19,7 +19,7 @@
 #include "core/json.h"
 #include "core/shared.h"
 #include "core/spi.h"
-#include "edge/breaker.h"
+#include "edge/breaker_rules.h"
 #include "edge/downstream.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -34,7 +34,8 @@ typedef struct BreakerMemory
 } BreakerMemory;
 
 static BreakerMemory *memory = NULL;
-static LWLock *lock = NULL; /* guards all of memory */
+static LWLock *lock = NULL;      /* guards all of memory */
+static BreakerMemory own_memory; /* in place of it */
 
 static int window = 20;
 static int minimum_calls = 10;
@@ -94,18 +95,18 @@ present_settings(void)
 							 .probes = probes};
 }
 
-/* The breaker, locked; or NULL where there is no shared memory. *before: its state. */
+/* The breaker, locked. *before: its state. */
 static Breaker *
 lock_breaker(const char *name, BreakerMode *before)
 {
 	int place = downstream_find(name);
+	BreakerMemory *used = memory != NULL ? memory : &own_memory;
 
 	Ensure(place >= 0, "there is no downstream \"%s\"", name);
-	if (memory == NULL)
-		return NULL;
-	LWLockAcquire(lock, LW_EXCLUSIVE);
-	*before = memory->breakers[place].mode;
-	return &memory->breakers[place];
+	if (memory != NULL)
+		LWLockAcquire(lock, LW_EXCLUSIVE);
+	*before = used->breakers[place].mode;
+	return &used->breakers[place];
 }
 
 static void
@@ -116,7 +117,8 @@ unlock_breaker(const char *name, const Breaker *breaker, BreakerMode before)
 	int failures = breaker->failures;
 	int slow = breaker->slow;
 
-	LWLockRelease(lock);
+	if (memory != NULL)
+		LWLockRelease(lock);
 	if (after != before)
 		ereport(LOG, errmsg("circuit breaker \"%s\" is %s", name, breaker_mode_name(after)),
 				errdetail("It was %s; of the last %d calls %d failed and %d were slow.",
@@ -131,9 +133,6 @@ breaker_ask(const char *name, TimestampTz now, TimestampTz *again)
 	Breaker *breaker = lock_breaker(name, &before);
 	BreakerVerdict verdict;
 
-	*again = now;
-	if (breaker == NULL)
-		return BREAKER_PASS;
 	verdict = breaker_decide(breaker, &settings, now, again);
 	unlock_breaker(name, breaker, before);
 	return verdict;
@@ -147,8 +146,6 @@ breaker_tell(const char *name, BreakerVerdict as, bool failed, int64 elapsed_us)
 	BreakerMode before;
 	Breaker *breaker = lock_breaker(name, &before);
 
-	if (breaker == NULL)
-		return;
 	breaker_record(breaker, &settings, &call);
 	unlock_breaker(name, breaker, before);
 }
@@ -159,8 +156,6 @@ breaker_cancel(const char *name, BreakerVerdict as)
 	BreakerMode before;
 	Breaker *breaker = lock_breaker(name, &before);
 
-	if (breaker == NULL)
-		return;
 	breaker_take_back(breaker, as);
 	unlock_breaker(name, breaker, before);
 }
@@ -168,13 +163,11 @@ breaker_cancel(const char *name, BreakerVerdict as)
 bool
 breaker_is_closed(const char *name)
 {
-	BreakerMode mode;
-	Breaker *breaker = lock_breaker(name, &mode);
+	BreakerMode before;
+	Breaker *breaker = lock_breaker(name, &before);
 
-	if (breaker == NULL)
-		return true;
-	LWLockRelease(lock);
-	return mode == BREAKER_CLOSED;
+	unlock_breaker(name, breaker, before);
+	return before == BREAKER_CLOSED;
 }
 
 /* Like a Datum of the time, or null for 0. */
@@ -257,9 +250,9 @@ audit_operator(const char *action, const char *name, BreakerMode after)
 {
 	AuditEntry entry = {.action = action, .target_type = "CircuitBreaker", .target_id = name};
 	BreakerMode before;
+	Breaker *breaker = lock_breaker(name, &before);
 
-	(void) lock_breaker(name, &before);
-	LWLockRelease(lock);
+	unlock_breaker(name, breaker, before);
 	spi_begin();
 	entry.before = state_document(before);
 	entry.after = state_document(after);

@@ -5,7 +5,14 @@
 #ifndef BILLING_BREAKER_H
 #define BILLING_BREAKER_H
 
-#include "edge/breaker_rules.h"
+#include "datatype/timestamp.h"
+
+typedef enum BreakerVerdict
+{
+	BREAKER_PASS,
+	BREAKER_PROBE, /* one of the few calls of a half-open breaker */
+	BREAKER_REFUSE
+} BreakerVerdict;
 
 extern void breaker_init(void);
 

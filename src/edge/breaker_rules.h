@@ -5,21 +5,14 @@
 #ifndef BILLING_BREAKER_RULES_H
 #define BILLING_BREAKER_RULES_H
 
-#include "datatype/timestamp.h"
+#include "edge/breaker.h"
 
 #define BREAKER_MAX_WINDOW 1000
 #define BREAKER_MAX_PROBES 100
 
-typedef enum BreakerVerdict
-{
-	BREAKER_PASS,
-	BREAKER_PROBE, /* one of the few calls of a half-open breaker */
-	BREAKER_REFUSE
-} BreakerVerdict;
-
 typedef enum BreakerMode
 {
-	BREAKER_CLOSED,
+	BREAKER_CLOSED, /* 0, so that zeroed memory is a closed one */
 	BREAKER_OPEN,
 	BREAKER_HALF_OPEN,
 	BREAKER_FORCED_OPEN
@@ -27,16 +20,11 @@ typedef enum BreakerMode
 
 typedef struct BreakerSettings
 {
-	int window;        /* calls */
-	int minimum_calls; /* before it judges */
-	int failure_rate;  /* percent */
-	int slow_call_rate;
-	int64 slow_call_us; /* 0: no call is slow */
-	int64 open_us;
-	int probes;
+	int window, minimum_calls, probes; /* calls */
+	int failure_rate, slow_call_rate;  /* percent */
+	int64 slow_call_us, open_us;       /* slow_call_us 0: no call is slow */
 } BreakerSettings;
 
-/* Zeroed, it is closed and has seen no call. */
 typedef struct Breaker
 {
 	BreakerMode mode;
@@ -50,9 +38,6 @@ typedef struct Breaker
 	int64 refused;
 } Breaker;
 
-extern BreakerVerdict breaker_decide(Breaker *breaker, const BreakerSettings *settings,
-									 TimestampTz now, TimestampTz *again);
-
 /* How a call ended. */
 typedef struct BreakerCall
 {
@@ -62,6 +47,8 @@ typedef struct BreakerCall
 	TimestampTz now;
 } BreakerCall;
 
+extern BreakerVerdict breaker_decide(Breaker *breaker, const BreakerSettings *settings,
+									 TimestampTz now, TimestampTz *again);
 extern void
 breaker_record(Breaker *breaker, const BreakerSettings *settings, const BreakerCall *call);
 extern void breaker_take_back(Breaker *breaker, BreakerVerdict as);

@@ -20,8 +20,9 @@ EXCEPTIONS = {
     "src/core/errors.h": (150, "the registry of errors: its length is the number of errors"),
 }
 
-# path:function -> the hook of PostgreSQL that gives it its parameters
+# path:function -> the hook of PostgreSQL or of a library that gives it its parameters
 HOOKS = {
+    "src/edge/http.c:watch_socket": "CURLMOPT_SOCKETFUNCTION",
     "src/core/drop_guard.c:guard_object": "object_access_hook",
 }
 

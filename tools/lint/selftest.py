@@ -159,6 +159,10 @@ CASES = [
     ("check_banned.py", c("", "#if PG_VERSION_NUM >= 160000\n#endif\n"), "PG_VERSION_NUM"),
     ("check_banned.py", include("#include <curl/curl.h>"), "curl"),
     ("check_banned.py", include("#include <curl/curl.h>", "src/edge/http.c"), None),
+    ("check_banned.py", include("#include <openssl/evp.h>"), "libcrypto"),
+    ("check_banned.py", include("#include <openssl/evp.h>", "src/core/secret_crypto.c"), None),
+    ("check_banned.py", include("#include <jansson.h>"), "jansson"),
+    ("check_banned.py", include("#include <jansson.h>", "src/domain/gateway/gateway_reply.c"), None),
     ("check_banned.py", include("#include <librdkafka/rdkafka.h>", "src/edge/http.c"), "kafka"),
     ("check_banned.py", include('#include "rdkafka.h"'), "kafka"),
 
