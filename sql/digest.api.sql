@@ -10,6 +10,14 @@ CREATE FUNCTION billing.stamp_row() RETURNS trigger
 COMMENT ON FUNCTION billing.stamp_row() IS
 'Trigger that sets row_digest of a row that this library writes. A row that anybody else writes keeps what it has, and verify() names it.';
 
+CREATE FUNCTION billing.verify_secret_digests()
+	RETURNS TABLE (name text, secret_id uuid)
+	LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT t.name, t.secret_id FROM billing.secrets t WHERE t.row_digest OPERATOR(pg_catalog.<>) billing.row_digest(t)
+$$;
+COMMENT ON FUNCTION billing.verify_secret_digests() IS
+'The secrets whose rows are not as this library wrote them: by their owner, since nobody else may read them.';
+
 CREATE FUNCTION billing.verify_row_digests(since timestamptz)
 	RETURNS TABLE (violations bigint, detail jsonb)
 	LANGUAGE sql STABLE AS $$
@@ -120,7 +128,7 @@ CREATE FUNCTION billing.verify_row_digests(since timestamptz)
 		FROM billing.gateway_webhooks t WHERE (since IS NULL OR t.received_at >= since) AND t.row_digest <> billing.row_digest(t)
 		UNION ALL
 		SELECT 'secrets', pg_catalog.jsonb_build_object('name', t.name, 'secret_id', t.secret_id)
-		FROM billing.secrets t WHERE t.row_digest <> billing.row_digest(t)
+		FROM billing.verify_secret_digests() t
 		UNION ALL
 		SELECT 'collections', pg_catalog.jsonb_build_object('customer_id', t.customer_id, 'invoice_id', t.invoice_id)
 		FROM billing.collections t WHERE t.row_digest <> billing.row_digest(t)

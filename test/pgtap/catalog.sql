@@ -1,6 +1,6 @@
 -- The catalog: owners, comments, guards, dumps, row-level security, and the public names of the contract.
 BEGIN;
-SELECT plan(167);
+SELECT plan(173);
 
 CREATE TEMP VIEW relation AS
 	SELECT c.oid, c.relname::text AS name, c.relkind, c.relispartition, c.relrowsecurity, c.relowner FROM pg_class c
@@ -73,13 +73,13 @@ SELECT set_eq(
 SELECT set_has(
 	$$SELECT r.name FROM relation r JOIN pg_trigger t ON t.tgrelid = r.oid WHERE t.tgname = 'append_only' AND t.tgenabled = 'A' AND t.tgtype::int & 58 = 58$$,
 	$$VALUES ('ledger_transfers'), ('audit_entries'), ('document_numbers'), ('invoice_lines'), ('invoice_taxes'), ('pricing_snapshots'), ('tax_rates'),
-		('pricing_plans'), ('order_items'), ('credit_applications'), ('credit_uses'), ('credit_notes'), ('credit_note_lines')$$,
+		('pricing_plans'), ('order_items'), ('credit_applications'), ('credit_uses'), ('credit_notes'), ('credit_note_lines'), ('gateway_webhooks')$$,
 	'append-only tables refuse UPDATE, DELETE and TRUNCATE always');
 SELECT set_eq(
 	$$SELECT name FROM relation r WHERE relkind = 'r' AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = r.oid
 		AND t.tgname IN ('append_only', 'never_deleted') AND t.tgenabled = 'A' AND t.tgtype::int & 40 = 40)$$,
-	$$VALUES ('unbilled_usage'), ('window_lineage'), ('worker_environment'), ('rejected_usage'), ('outbox_0'), ('outbox_1'), ('outbox_2')$$,
-	'every table refuses DELETE and TRUNCATE but marks, lineage, the leave to speak, refused events and slots that rotate');
+	$$VALUES ('unbilled_usage'), ('window_lineage'), ('worker_environment'), ('rejected_usage'), ('gateway_calls'), ('secrets'), ('outbox_0'), ('outbox_1'), ('outbox_2')$$,
+	'every table refuses DELETE and TRUNCATE but marks, lineage, the leave to speak, refused events, open calls, secrets and slots that rotate');
 SELECT is((SELECT evtenabled FROM pg_event_trigger WHERE evtname = 'billing_guard_drop'), 'A'::"char", 'the guard of the extension itself is on always');
 SET LOCAL session_replication_role = replica;
 SELECT throws_ok(format('%s billing.%I', command, name), 'ZB208', format('rows of table "%s" are never deleted', name),

@@ -37,15 +37,15 @@ CREATE TEMP TABLE class AS
 			' open_wallet pay_invoice pay_order place_order preview_invoice register_payment_method request_top_up snapshot_pricing usage_of'),
 		('customer, about nobody', 'business_now checked_customer checked_time current_customer error_registry rate round_money version'),
 		('service', 'aggregate_usage cancel_invoice capture_hold charge_wallet collect_invoices correct_usage create_pricing_plan expire_credits expire_holds'
-			' fail_order grant_credit hold_wallet ingest_usage ingest_usage_arrays ingest_usage_batch issue_credit_note mark_overdue_invoices'
+			' fail_order grant_credit hold_wallet ingest_usage ingest_usage_arrays ingest_usage_batch issue_credit_note mark_overdue_invoices receive_gateway_webhook'
 			' record_payment refund_payment register_customer register_meter register_tax_rate release_hold resolve_payment resolve_refund'
 			' revoke_credit run_settlement settle_period soft_delete top_up_wallet verify workers_allowed'),
-		('admin', 'disable_workers discard_dead_letter enable_workers open_circuit_breaker purge_usage replay_dead_letter reset_circuit_breaker set_house_time_zone'),
-		('internal', 'append_only bulkhead_states circuit_breaker_states usage_append_only never_deleted guard_drop stamp_row row_digest bucket_of settlement_check settlement_chunk settlement_close'
+		('admin', 'disable_workers discard_dead_letter drop_secret enable_workers open_circuit_breaker purge_gateway_webhooks purge_usage replay_dead_letter reset_circuit_breaker rotate_secrets set_house_time_zone set_secret'),
+		('internal', 'append_only bulkhead_states circuit_breaker_states usage_append_only webhook_append_only never_deleted guard_drop stamp_row row_digest bucket_of settlement_check settlement_chunk settlement_close'
 			' settlement_open usage_by_month usage_day_extreme usage_tail usage_tail_customers window_snapshot verify_collections verify_credit_applications'
 			' verify_credit_notes verify_credits verify_document_numbers verify_folded_usage verify_gateway_calls verify_invoice_payments verify_invoice_totals'
 			' verify_live_invoices verify_orders verify_outbox_entities verify_payments verify_postings verify_receivable verify_references'
-			' verify_refunds verify_row_digests verify_settled_usage verify_trial_balance verify_wallets verify_windows')
+			' verify_refunds verify_row_digests verify_secret_digests verify_settled_usage verify_trial_balance verify_wallets verify_windows')
 	) AS c(class, names);
 
 -- As act(), with all that the statement did undone.
@@ -76,6 +76,7 @@ END;
 $$;
 CREATE FUNCTION pg_temp.may_see(who caller, r reading) RETURNS text LANGUAGE sql AS $$
 	SELECT CASE
+		WHEN r.name = 'billing.secrets' AND who.kind <> 'owner' THEN '42501' -- values of the house's, for nobody
 		WHEN who.kind IN ('house', 'owner') OR (who.kind = 'customer' AND r.class = 'shared') THEN pg_temp.count_of(r.statement)
 		WHEN who.kind = 'outside' OR r.class IS NULL THEN '42501'
 		WHEN r.class = 'derived' THEN CASE WHEN who.name <> 'a customer with his token' THEN '0'
@@ -189,6 +190,8 @@ SELECT is_empty($$SELECT a.statement, c.name, s.result FROM another a, caller c,
 -- for the admin
 CREATE TEMP TABLE of_admin (name text, statement text);
 INSERT INTO of_admin VALUES ('set_house_time_zone', $$SELECT billing.set_house_time_zone('UTC')$$), ('purge_usage', $$SELECT billing.purge_usage('2020-01-01')$$),
+	('set_secret', $$SELECT billing.set_secret('a', 'b')$$), ('drop_secret', $$SELECT billing.drop_secret('a')$$), ('rotate_secrets', 'SELECT billing.rotate_secrets()'),
+	('purge_gateway_webhooks', $$SELECT billing.purge_gateway_webhooks('2020-01-01')$$),
 	('enable_workers', 'SELECT billing.enable_workers()'), ('disable_workers', 'SELECT billing.disable_workers()'),
 	('open_circuit_breaker', $$SELECT billing.open_circuit_breaker('nowhere')$$), ('reset_circuit_breaker', $$SELECT billing.reset_circuit_breaker('gateway')$$);
 SELECT set_eq('SELECT name FROM of_admin', $$SELECT name FROM class WHERE class = 'admin'$$, 'each of the admin''s is tried');

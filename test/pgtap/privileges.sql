@@ -1,6 +1,6 @@
 -- Who may do what: grants, row-level security, and whose word about himself is believed.
 BEGIN;
-SELECT plan(72);
+SELECT plan(73);
 SET LOCAL billing.now = '2026-06-02T00:00:00Z';
 
 \ir include/callers.sql
@@ -27,8 +27,10 @@ SELECT set_has(
 	'he may execute what is about himself');
 SELECT is_empty($$SELECT name FROM relation WHERE relkind IN ('r', 'p', 'v') AND has_table_privilege('tap_nobody', oid, 'SELECT')$$,
 	'a role outside billing may read nothing');
-SELECT is_empty($$SELECT name FROM relation WHERE relkind IN ('r', 'p', 'v') AND NOT has_table_privilege('billing_service', oid, 'SELECT')$$,
-	'the service may read every table and view');
+SELECT results_eq($$SELECT name FROM relation WHERE relkind IN ('r', 'p', 'v') AND NOT has_table_privilege('billing_service', oid, 'SELECT')$$,
+	$$VALUES ('billing.secrets')$$, 'the service may read every table and view, but no secrets');
+SELECT is_empty($$SELECT r.name, a.grantee::regrole FROM pg_class c JOIN relation r USING (oid), aclexplode(c.relacl) a WHERE r.name = 'billing.secrets'
+	AND a.grantee <> 'billing_owner'::regrole$$, 'of secrets nobody but the owner has any right');
 SELECT set_eq(
 	$$SELECT name FROM relation WHERE relkind IN ('r', 'p', 'v') AND has_any_column_privilege('billing_customer', oid, 'SELECT') AND name IN ('billing.customers',
 		'billing.usage_events', 'billing.aggregated_usage', 'billing.unbilled_usage', 'billing.rejected_usage', 'billing.meter_definitions', 'billing.pricing_plans',
