@@ -18,8 +18,8 @@
 #include "domain/collection/collection.h"
 #include "domain/customer/customer.h"
 #include "domain/gateway/gateway.h"
-#include "domain/gateway_call/gateway_call.h"
 #include "domain/gateway/webhook.h"
+#include "domain/gateway_call/gateway_call.h"
 #include "domain/metering/metering.h"
 #include "domain/refund/refund.h"
 #include "domain/settlement/settlement.h"
@@ -28,6 +28,9 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "worker/gateway_worker.h"
+#include "worker/loop.h"
+#include "worker/status.h"
 
 BILLING_MODULE_MAGIC;
 
@@ -54,6 +57,9 @@ _PG_init(void)
 	breaker_init();
 	bulkhead_init();
 	webhook_init();
+	status_init();
+	worker_init();
+	gateway_worker_init();
 	FAULT_INIT();
 	shared_init();
 	MarkGUCPrefixReserved("billing");

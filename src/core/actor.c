@@ -23,6 +23,7 @@
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/jsonb.h"
+#include "utils/memutils.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
@@ -31,6 +32,7 @@
 
 static char *actor_setting = NULL;
 static char *trace_setting = NULL;
+static char *worker = NULL; /* the whole process acts as SYSTEM: nobody can say so from SQL */
 
 /* Role OIDs by name, forgotten when any role changes. */
 typedef struct RoleOid
@@ -106,7 +108,7 @@ is_service(void)
 {
 	Oid outer = GetOuterUserId();
 
-	return is_member(outer, &service_role) || is_member(outer, &admin_role);
+	return worker != NULL || is_member(outer, &service_role) || is_member(outer, &admin_role);
 }
 
 /* A text claim of the JWT, or NULL when there is none or the session may not state one. */
@@ -153,7 +155,14 @@ actor_from_setting(void)
 	return (Actor){"USER", pstrdup(actor_setting)};
 }
 
-/* The actor of the audit log: the token's subject, else billing.actor, else the role. */
+/* From now on this process is a worker of the house, and acts for every customer. */
+void
+actor_become_worker(const char *id)
+{
+	worker = MemoryContextStrdup(TopMemoryContext, id);
+}
+
+/* The actor of the audit log: the worker, the token's subject, else billing.actor, else the role. */
 Actor
 actor_current(void)
 {
@@ -161,6 +170,8 @@ actor_current(void)
 	char *subject = claim("sub");
 	bool service = is_service();
 
+	if (worker != NULL)
+		return (Actor){"SYSTEM", pstrdup(worker)};
 	if (subject != NULL)
 		actor = (Actor){service ? "OPERATOR" : "USER", subject};
 	else if (actor_setting != NULL && actor_setting[0] != '\0' && service)

@@ -12,6 +12,7 @@ typedef struct Actor
 } Actor;
 
 extern void actor_init(void);
+extern void actor_become_worker(const char *id);
 extern Actor actor_current(void);
 extern Oid actor_login_role(void);
 extern Oid actor_role(void);
