@@ -10,6 +10,7 @@ CREATE TABLE billing.gateway_calls (
 	attempts int NOT NULL DEFAULT 0,
 	sends int NOT NULL DEFAULT 0,
 	tries int NOT NULL DEFAULT 0,
+	lookups int NOT NULL DEFAULT 0,
 	first_sent_at timestamptz,
 	not_found_since timestamptz,
 	refused_status int,
@@ -23,12 +24,12 @@ CREATE TABLE billing.gateway_calls (
 	CONSTRAINT gateway_calls_subject CHECK (subject IN ('PAYMENT', 'REFUND')),
 	CONSTRAINT gateway_calls_action CHECK (action IN ('SEND', 'LOOKUP')),
 	CONSTRAINT gateway_calls_priority CHECK (priority IN (0, 1)),
-	CONSTRAINT gateway_calls_counts CHECK (attempts >= 0 AND sends >= 0 AND sends <= attempts AND tries >= 0),
+	CONSTRAINT gateway_calls_counts CHECK (attempts >= 0 AND sends >= 0 AND sends <= attempts AND tries >= 0 AND lookups >= 0),
 	CONSTRAINT gateway_calls_sent CHECK ((sends = 0) = (first_sent_at IS NULL))
 ) WITH (fillfactor = 50);
 SELECT pg_catalog.pg_extension_config_dump('billing.gateway_calls', '');
 COMMENT ON TABLE billing.gateway_calls IS
-'Payments and refunds that an outside provider has not decided, one row each, gone when it has. action: what is done next, at due_at: SEND with the key of the payment or refund, or LOOKUP by it. While lease_token is of a running call, due_at is the end of its lease. attempts counts all calls, sends those that can move money, tries those since the last that was answered. priority 0: somebody waits; 1: charges of settlements.';
+'Payments and refunds that an outside provider has not decided, one row each, gone when it has. action: what is done next, at due_at: SEND with the key of the payment or refund, or LOOKUP by it. While a call runs under lease_token, due_at is the end of its lease and action is LOOKUP: what a lost call did is asked before it is sent again. attempts counts all calls, sends those that may have moved money, tries those in a row that did not leave or were not let in, lookups the steps of billing.gateway_lookup_delays that are done. priority 0: somebody waits; 1: charges of settlements.';
 CREATE INDEX gateway_calls_due ON billing.gateway_calls (priority, due_at);
 CREATE INDEX gateway_calls_waiting ON billing.gateway_calls (created_at) WHERE priority = 0 AND sends = 0;
 
@@ -46,7 +47,7 @@ CREATE TABLE billing.refund_attempts (
 	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT refund_attempts_pkey PRIMARY KEY (customer_id, refund_id, attempt_no),
 	CONSTRAINT refund_attempts_call CHECK (call IN ('SEND', 'LOOKUP')),
-	CONSTRAINT refund_attempts_status CHECK (status IN ('SENT', 'APPROVED', 'DECLINED', 'UNKNOWN'))
+	CONSTRAINT refund_attempts_status CHECK (status IN ('SENT', 'APPROVED', 'DECLINED', 'UNKNOWN', 'NOT_SENT'))
 );
 SELECT pg_catalog.pg_extension_config_dump('billing.refund_attempts', '');
 COMMENT ON TABLE billing.refund_attempts IS

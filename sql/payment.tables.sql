@@ -68,11 +68,11 @@ CREATE TABLE billing.payment_attempts (
 	row_digest bigint NOT NULL DEFAULT 0,
 	CONSTRAINT payment_attempts_pkey PRIMARY KEY (customer_id, payment_id, attempt_no),
 	CONSTRAINT payment_attempts_call CHECK (call IN ('SEND', 'LOOKUP')),
-	CONSTRAINT payment_attempts_status CHECK (status IN ('SENT', 'APPROVED', 'DECLINED', 'UNKNOWN'))
+	CONSTRAINT payment_attempts_status CHECK (status IN ('SENT', 'APPROVED', 'DECLINED', 'UNKNOWN', 'NOT_SENT'))
 );
 SELECT pg_catalog.pg_extension_config_dump('billing.payment_attempts', '');
 COMMENT ON TABLE billing.payment_attempts IS
-'Calls to the payment provider, SEND with its key or LOOKUP by it: SENT until it has answered, UNKNOWN when its answer is not known.';
+'Calls to the payment provider, SEND with its key or LOOKUP by it: SENT until it has answered, UNKNOWN when its answer is not known or says nothing final, NOT_SENT when nothing left.';
 
 CREATE TABLE billing.payment_methods (
 	customer_id text COLLATE "C" NOT NULL,

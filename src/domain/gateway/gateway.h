@@ -29,8 +29,11 @@ typedef struct GatewayResult
 extern int gateway_claim(int most, MemoryContext keep, GatewayWork ***works);
 extern void gateway_free(GatewayWork *work);
 
-/* Where to, with the API key, for gateway_request(); of the current context, wiped when it is used. */
-extern GatewayAddress gateway_address(void);
+/*
+ * Where to, with the API key, for gateway_request(); of the current context, wiped when it is used.
+ * False: nowhere, or the key cannot be read, which is logged; then nothing is to be claimed.
+ */
+extern bool gateway_address(GatewayAddress *to);
 extern void gateway_address_wipe(GatewayAddress *address);
 
 /* What ended: payments and refunds end or are called again. Each harms only itself. */

@@ -4,7 +4,7 @@
  *
  * Guarantees: every call carries the key of its payment or refund; an amount is written as decimal
  * text, never through a double; what is not JSON, or not fit for a header or a path, is escaped or
- * left out. All texts are UTF-8 already.
+ * left out. All of it is UTF-8.
  */
 #include "postgres.h"
 
@@ -61,7 +61,7 @@ authorize_body(const GatewayWork *work, const GatewayAddress *to)
 	json_member(&json, "method", work->method);
 	json_member(&json, "orderId", work->target_id);
 	json_member(&json, "targetType", work->target_type);
-	json_member(&json, "customerId", work->customer_id);
+	json_member(&json, "customerId", work->customer_utf8);
 	json_member(&json, "paymentMethodToken", work->token);
 	appendStringInfoChar(&json, '}');
 	return json.data;

@@ -31,7 +31,6 @@ typedef struct GatewayWork
 	char *customer_id;
 	bool refund; /* else a payment */
 	Datum subject_id;
-	Datum payment_id; /* of a refund: its payment */
 	GatewayAction action;
 	int attempt_no;
 	Datum lease_token;
@@ -40,11 +39,12 @@ typedef struct GatewayWork
 	char *method;
 	char *target_type;
 	char *target_id;
-	char *lease_text; /* lease_token as text */
-	char *token;      /* of the payment method, or NULL */
-	char *reference;  /* of a refund: the provider's of the payment */
-	char *reason;     /* of a refund, or NULL */
-	char *trace_id;   /* or NULL */
+	char *lease_text;    /* lease_token as text */
+	char *customer_utf8; /* these are UTF-8, whatever the database is encoded in */
+	char *token;         /* of the payment method, or NULL */
+	char *reference;     /* of a refund: the provider's of the payment */
+	char *reason;        /* of a refund, or NULL */
+	char *trace_id;      /* or NULL */
 	GatewayCounts counts;
 } GatewayWork;
 

@@ -29,6 +29,7 @@ extern void gateway_call_init(void);
 
 /* Whether there is an outside provider: billing.gateway_url. */
 extern bool gateway_configured(void);
+extern const char *gateway_url(void);
 
 /* Queues calls and wakes the worker at commit. BULKHEAD_FULL. Needs spi_begin(). */
 extern void gateway_calls_queue(const GatewayCall *calls, int count);

@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "core/actor.h"
 #include "core/batch.h"
+#include "core/clock.h"
 #include "core/errors.h"
 #include "core/spi.h"
 #include "core/wake.h"
@@ -24,7 +25,7 @@
 
 GatewayCallPort gateway_call_port = {0};
 
-static char *gateway_url = NULL;
+static char *base_url = NULL;
 static int max_queued = DEFAULT_MAX_QUEUED;
 
 static Stmt count_waiting = {
@@ -62,7 +63,7 @@ void
 gateway_call_init(void)
 {
 	DefineCustomStringVariable("billing.gateway_url", "Sets the base URL of the payment gateway.",
-							   "Empty: payments go to the mock provider, in process.", &gateway_url,
+							   "Empty: payments go to the mock provider, in process.", &base_url,
 							   "", PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable(
 		"billing.gateway_max_queued",
@@ -74,7 +75,13 @@ gateway_call_init(void)
 bool
 gateway_configured(void)
 {
-	return gateway_url != NULL && gateway_url[0] != '\0';
+	return base_url != NULL && base_url[0] != '\0';
+}
+
+const char *
+gateway_url(void)
+{
+	return base_url;
 }
 
 static void
@@ -117,7 +124,7 @@ gateway_calls_queue(const GatewayCall *calls, int count)
 	if (interactive)
 		require_room();
 	batch_args(batch, &args);
-	arg_datum(&args, TimestampTzGetDatum(GetCurrentTimestamp()));
+	arg_datum(&args, TimestampTzGetDatum(clock_real()));
 	arg_text(&args, actor_trace_id());
 	stmt_run(&insert_calls, &args);
 	wake_worker_at_commit(WORKER_GATEWAY);
