@@ -1,6 +1,6 @@
 -- Calls to the payment gateway: functions and views for operators.
 
-CREATE VIEW billing.stuck_payments AS
+CREATE VIEW billing.stuck_payments WITH (security_invoker = true) AS
 	SELECT g.customer_id, g.subject, COALESCE(r.payment_id, g.subject_id) AS payment_id,
 		CASE WHEN g.subject = 'REFUND' THEN g.subject_id END AS refund_id,
 		COALESCE(p.amount, r.amount) AS amount, COALESCE(p.currency, r.currency) AS currency,

@@ -169,6 +169,11 @@ claim_due(void)
 
 	if (!may_claim(now))
 		return;
+	if (!gateway_address(&batch.address))
+	{
+		next.look_at = TimestampTzPlusMilliseconds(now, MAX_THROTTLE_MS);
+		return;
+	}
 	admitted = flights_admit(MAX_BATCH, &again);
 	if (admitted == 0)
 	{
@@ -177,8 +182,6 @@ claim_due(void)
 	}
 	wake_worker_looks(WORKER_GATEWAY);
 	batch.claimed_count = gateway_claim(admitted, works_context, &batch.claimed);
-	if (batch.claimed_count > 0)
-		batch.address = gateway_address();
 	if (batch.claimed_count < admitted)
 		look_later();
 }

@@ -61,6 +61,13 @@ FROM (VALUES
 ) v(schema, value, expected);
 
 CALL pg_temp.move_money();
+SET LOCAL billing.gateway_stuck_after = 0;
+SET LOCAL billing.gateway_url = 'http://127.0.0.1:9';
+SELECT count(billing.request_top_up('stuck', 5, 'KRW', 'CARD')) AS stuck;
+CREATE TEMP TABLE paid_by_http AS SELECT p.payment_id FROM billing.request_top_up('stuck', 7, 'KRW', 'CARD') p;
+SELECT count(billing.resolve_payment(payment_id, 'APPROVED', 'ref', 'asked')) AS approved FROM paid_by_http;
+SELECT count(billing.refund_payment(payment_id, 2)) AS refunds FROM paid_by_http;
+SELECT billing.report_stuck_payments() AS stuck;
 SELECT is_empty($$SELECT DISTINCT o.type FROM billing.outbox o WHERE o.type NOT IN (SELECT name FROM event_schema)$$, 'every type of event has a schema');
 SELECT is_empty($$SELECT s.name FROM event_schema s WHERE s.name NOT IN (SELECT o.type FROM billing.outbox o)$$, 'of every schema there is an event');
 SELECT is_empty($$SELECT s.name FROM event_schema s WHERE s.document ->> 'title' <> s.name OR s.document ->> '$id' <> s.name || '.schema.json'

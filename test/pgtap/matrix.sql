@@ -38,7 +38,7 @@ CREATE TEMP TABLE class AS
 		('customer, about nobody', 'business_now checked_customer checked_time current_customer error_registry rate round_money version'),
 		('service', 'aggregate_usage cancel_invoice capture_hold charge_wallet collect_invoices correct_usage create_pricing_plan expire_credits expire_holds'
 			' fail_order grant_credit hold_wallet ingest_usage ingest_usage_arrays ingest_usage_batch issue_credit_note mark_overdue_invoices receive_gateway_webhook'
-			' record_payment refund_payment register_customer register_meter register_tax_rate release_hold resolve_payment resolve_refund'
+			' record_payment refund_payment register_customer report_stuck_payments retry_gateway_call register_meter register_tax_rate release_hold resolve_payment resolve_refund'
 			' revoke_credit run_settlement settle_period soft_delete top_up_wallet verify workers_allowed'),
 		('admin', 'disable_workers discard_dead_letter drop_secret enable_workers open_circuit_breaker purge_gateway_webhooks purge_usage replay_dead_letter reset_circuit_breaker rotate_secrets set_house_time_zone set_secret'),
 		('internal', 'append_only bulkhead_states circuit_breaker_states usage_append_only webhook_append_only never_deleted guard_drop stamp_row row_digest bucket_of settlement_check settlement_chunk settlement_close'

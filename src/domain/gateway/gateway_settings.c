@@ -57,7 +57,7 @@ static const IntSetting int_settings[] = {
 	 &gateway_settings.not_found_after_s, DAY_S, 0, 365 * DAY_S, GUC_UNIT_S},
 	{"billing.gateway_stuck_after",
 	 "Sets after how long an undecided payment stands in billing.stuck_payments.", NULL,
-	 &gateway_settings.stuck_after_s, 60 * 60, 1, 365 * DAY_S, GUC_UNIT_S},
+	 &gateway_settings.stuck_after_s, 60 * 60, 0, 365 * DAY_S, GUC_UNIT_S},
 };
 
 /* Items like 5s or 1min, parted by commas. False: they are not such. Allocates nothing. */
