@@ -1,6 +1,6 @@
 -- The catalog: owners, comments, guards, dumps, row-level security, and the public names of the contract.
 BEGIN;
-SELECT plan(173);
+SELECT plan(178);
 
 CREATE TEMP VIEW relation AS
 	SELECT c.oid, c.relname::text AS name, c.relkind, c.relispartition, c.relrowsecurity, c.relowner FROM pg_class c
