@@ -28,7 +28,7 @@ SELECT billing.ingest_usage('june', 'acme', 'API_CALL', 7, '2026-06-01T10:00:00Z
 SELECT billing.aggregate_usage() AS done \gset
 SELECT billing.ingest_usage('tail', 'acme', 'API_CALL', 7, '2026-06-01T11:00:00Z') AS done \gset
 CALL pg_temp.move_money();
-\ir include/webhook.sql
+\ir ../sql/include/webhook.sql
 CALL pg_temp.write_keys(pg_temp.key_line('k1', '11'));
 SET billing.secret_key_file = 'billing_tap_keys';
 SELECT billing.set_secret('gateway_webhook', 'whsec') IS NULL AS done \gset

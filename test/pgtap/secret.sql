@@ -2,7 +2,7 @@
 BEGIN;
 SELECT plan(62);
 \ir include/callers.sql
-\ir include/webhook.sql
+\ir ../sql/include/webhook.sql
 
 -- what a call raises: its SQLSTATE, detail and hint
 CREATE FUNCTION pg_temp.refusal(statement text) RETURNS text LANGUAGE plpgsql AS $$

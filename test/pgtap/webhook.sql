@@ -2,7 +2,7 @@
 BEGIN;
 SELECT plan(129);
 \ir include/callers.sql
-\ir include/webhook.sql
+\ir ../sql/include/webhook.sql
 SET LOCAL billing.now = '2026-06-02T00:00:00Z';
 SET LOCAL billing.secret_key_file = 'billing_tap_keys';
 SET LOCAL billing.gateway_url = 'http://127.0.0.1:9';

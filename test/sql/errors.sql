@@ -16,9 +16,9 @@ SELECT sqlstate, symbol, api_code, http_status, meaning FROM billing.error_codes
 SELECT symbol, sqlstate FROM billing.error_codes e
 WHERE sqlstate !~ '^ZB[0-9]{3}$' OR symbol !~ '^[A-Z][A-Z_]+$'
 OR EXISTS (SELECT FROM billing.error_codes o WHERE (o.symbol = e.symbol) <> (o.sqlstate = e.sqlstate));
-\echo statuses that are not those of a client, codes without a name, meanings without a capital (none)
+\echo statuses that are no errors, codes without a name, meanings without a capital (none)
 SELECT symbol FROM billing.error_codes
-WHERE http_status NOT BETWEEN 400 AND 499 OR api_code !~ '^[A-Z][A-Z_]+$' OR meaning !~ '^[A-Z].*[^.]$';
+WHERE http_status NOT BETWEEN 400 AND 599 OR api_code !~ '^[A-Z][A-Z_]+$' OR meaning !~ '^[A-Z].*[^.]$';
 
 -- ---- what the errors are raised with, undone at the end ------------------------------------------
 
@@ -51,6 +51,15 @@ SELECT count(billing.top_up_wallet('errors', 100, 'KRW', idempotency_key => 'use
 SELECT count(billing.place_order('errors', 'KRW', '[{"sku": "a", "quantity": 1, "unitPrice": 100}]', key)) FROM unnest(ARRAY['paid', 'open', 'paying']) key;
 SELECT count(billing.refund_payment((billing.pay_order(order_id)).payment_id, 60)) FROM billing.orders WHERE idempotency_key = 'paid';
 SELECT count(billing.pay_order(order_id, idempotency_key => 'UNKNOWN_errors')) FROM billing.orders WHERE idempotency_key = 'paying';
+-- a secret that webhooks are signed with
+\getenv tests PG_ABS_SRCDIR
+\set deliveries :tests /sql/include/webhook.sql
+\set ECHO none
+\i :deliveries
+\set ECHO all
+CALL pg_temp.write_keys(pg_temp.key_line('k1', '11'));
+SET LOCAL billing.secret_key_file = 'billing_tap_keys';
+SELECT count(billing.set_secret('gateway_webhook', 'whsec'));
 CREATE FUNCTION pg_temp.order_of(key text) RETURNS uuid LANGUAGE sql AS
 	$$SELECT order_id FROM billing.orders WHERE customer_id = 'errors' AND idempotency_key = key$$;
 CREATE FUNCTION pg_temp.payment_of(key text) RETURNS uuid LANGUAGE sql AS
@@ -102,7 +111,10 @@ INSERT INTO raised (expected, call) VALUES
 ('APPEND_ONLY', $$UPDATE billing.ledger_transfers SET amount = 1$$),
 ('DROP_REFUSED', $$DROP EXTENSION billing$$),
 ('LIMIT_EXCEEDED', $$SELECT billing.ingest_usage('new', 'errors', 'API_CALL', 1, properties =>
-	jsonb_build_object('a', repeat('x', 4096)))$$);
+	jsonb_build_object('a', repeat('x', 4096)))$$),
+('BULKHEAD_FULL', $$SET LOCAL billing.gateway_url = 'http://127.0.0.1:9'; SET LOCAL billing.gateway_max_queued = 1;
+	SELECT billing.request_top_up('errors', 5, 'KRW') FROM generate_series(1, 2)$$),
+('INVALID_SIGNATURE', $$SELECT billing.receive_gateway_webhook('http', '{}', '{}')$$);
 INSERT INTO raised (expected, role, call) VALUES
 ('FORBIDDEN', 'regress_billing_reader', $$SELECT billing.usage_of('errors', '2026-05')$$),
 
@@ -149,6 +161,16 @@ INSERT INTO raised (expected, role, call) VALUES
 ('MALFORMED_DOCUMENT', NULL, $$SELECT billing.issue_credit_note(pg_temp.invoice_of('2026-04'), '{}', 'slow')$$),
 ('UNKNOWN_CURRENCY', NULL, $$SELECT billing.open_wallet('errors', 'XXX')$$),
 ('FORBIDDEN', 'regress_billing_reader', $$SELECT billing.open_wallet('errors', 'KRW')$$),
+('ILLEGAL_STATE', NULL, $$SET LOCAL billing.secret_key_file = ''; SELECT billing.set_secret('a', 'b')$$),
+('ILLEGAL_STATE', NULL, $$SET LOCAL billing.secret_key_file = '.'; SELECT billing.set_secret('a', 'b')$$),
+('ILLEGAL_STATE', NULL, $$SELECT billing.drop_secret('gateway_webhook'); SELECT billing.receive_gateway_webhook('http', '{}', '{}')$$),
+('INVALID_ARGUMENT', NULL, $$SELECT billing.set_secret('Key', 'b')$$),
+('INVALID_ARGUMENT', NULL, $$SELECT billing.set_secret('key', 'b', '-1 day')$$),
+('INVALID_ARGUMENT', NULL, $$SELECT billing.purge_gateway_webhooks('infinity')$$),
+('INVALID_ARGUMENT', NULL, $$SELECT billing.purge_gateway_webhooks(clock_timestamp())$$),
+('LIMIT_EXCEEDED', NULL, $$SELECT billing.receive_gateway_webhook('http', '{}', convert_to(repeat('x', 65537), 'UTF8'))$$),
+('MALFORMED_DOCUMENT', NULL, $$SELECT billing.receive_gateway_webhook('http', pg_temp.headers('[]'), '[]')$$),
+('MALFORMED_DOCUMENT', NULL, $$SELECT billing.receive_gateway_webhook('http', pg_temp.headers('{"id": "a"}'), '{"id": "a"}')$$),
 ('INVOICE_NOT_FOUND', NULL, $$SELECT billing.invoice_document('01900000-0000-7000-8000-000000000000')$$),
 ('INVOICE_NOT_FOUND', NULL, $$SELECT billing.cancel_invoice('01900000-0000-7000-8000-000000000000', 'wrong price')$$),
 ('CUSTOMER_NOT_FOUND', NULL, $$SELECT billing.forecast_usage('nobody')$$),
