@@ -2,7 +2,7 @@
 -- the amounts that a gateway takes. What answers do is proved by test/unit/test_gateway_*.c and with a worker by test/t.
 BEGIN;
 \ir include/money.sql
-SELECT plan(48);
+SELECT plan(51);
 SET LOCAL billing.gateway_url = 'http://127.0.0.1:9';
 
 CREATE FUNCTION pg_temp.ordered(currency text, amount numeric) RETURNS uuid LANGUAGE sql AS $$
@@ -53,6 +53,21 @@ SELECT ok((SELECT lease_token IS NOT NULL FROM billing.gateway_calls), 'which st
 SELECT ok(NOT billing.retry_gateway_call(payment_id), 'one that is decided is not called') FROM first;
 SELECT throws_ok('SELECT billing.retry_gateway_call(gen_random_uuid())', 'ZB110', NULL, 'what does not exist cannot be called');
 SELECT is((SELECT count(*) FROM billing.audit_entries WHERE action = 'GATEWAY_CALL_RETRIED'), 1::bigint, 'what an operator did is audited, once');
+
+-- ---- charges of the house ---------------------------------------------------------------------------------------
+SET LOCAL billing.now = '2026-06-02T00:00:00Z';
+SELECT count(billing.create_pricing_plan('gateway', 'KRW', '[{"resourceType": "API_CALL", "model": "per_unit", "unitPrice": 1}]', '2026-01-01'));
+SELECT count(billing.register_customer(c)), count(billing.ingest_usage('e', c, 'API_CALL', 100, '2026-05-10T00:00:00Z'))
+	FROM unnest(ARRAY['soft', 'hard', 'waits']) c;
+SELECT count(billing.run_settlement(c, '2026-05')) FROM unnest(ARRAY['soft', 'hard', 'waits']) c;
+SELECT results_eq($$SELECT g.customer_id, g.priority FROM billing.gateway_calls g WHERE customer_id <> 'gw' ORDER BY 1$$,
+	$$VALUES ('hard' COLLATE "C", 1::smallint), ('soft', 1::smallint), ('waits', 1::smallint)$$, 'they come after payments of people');
+SELECT count(billing.resolve_payment(p.payment_id, 'FAILED', NULL, 'declined')) FROM billing.payments p WHERE customer_id = 'soft';
+SELECT results_eq($$SELECT status, attempts, last_failure_code FROM billing.collections WHERE customer_id = 'soft'$$, $$VALUES ('ACTIVE', 1, 'RESOLVED_FAILED')$$,
+	'one that is declined is tried again later, whoever says so');
+SELECT count(billing.resolve_payment(p.payment_id, 'APPROVED', 'ref', 'asked')) FROM billing.payments p WHERE customer_id = 'hard';
+SELECT is_empty($$SELECT FROM billing.collections WHERE customer_id = 'hard'$$, 'one that is approved is not');
+RESET billing.now;
 
 -- ---- a queue that is full ---------------------------------------------------------------------------------------
 SET LOCAL billing.gateway_max_queued = 2;

@@ -16,9 +16,9 @@
 #include "core/errors.h"
 #include "core/ids.h"
 #include "core/json.h"
+#include "domain/gateway/gateway_end.h"
 #include "domain/gateway/webhook.h"
 #include "domain/gateway_call/gateway_call.h"
-#include "domain/payment/payment_end.h"
 #include "domain/refund/refund_end.h"
 #include "utils/builtins.h"
 
@@ -74,7 +74,7 @@ receive_for_payment(WebhookRecord *record, bool approved)
 	if (!store_or_replay(record, result))
 		return false;
 	if (result != WEBHOOK_ALREADY)
-		payments_ending_apply(&ending, 1);
+		gateway_payments_end(&ending, 1);
 	return true;
 }
 

@@ -2,14 +2,14 @@
  * resolve_api.c
  *	  resolve_payment(): an operator says what became of a payment whose outcome is unknown.
  *
- * Guarantees and locks: those of payment_end.c, which ends it.
+ * Guarantees and locks: those of gateway_end.c, which ends it.
  */
 #include "postgres.h"
 
 #include "core/actor.h"
 #include "core/args.h"
 #include "core/errors.h"
-#include "domain/payment/payment_end.h"
+#include "domain/gateway/gateway_end.h"
 #include "domain/payment/payment_rows.h"
 #include "utils/builtins.h"
 
@@ -84,7 +84,7 @@ billing_resolve_payment(PG_FUNCTION_ARGS)
 	ending.reason = resolution.reason;
 	payments_ending_lock(&ending, 1);
 	require_resolvable(&ending, resolution.status);
-	payments_ending_apply(&ending, 1);
+	gateway_payments_end(&ending, 1);
 	result = payment_row(&ending.payment);
 	spi_end();
 	return result;
