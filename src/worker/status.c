@@ -8,7 +8,6 @@
  */
 #include "postgres.h"
 
-#include "core/actor.h"
 #include "core/errors.h"
 #include "core/shared.h"
 #include "funcapi.h"
@@ -157,7 +156,6 @@ billing_worker_states(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	StatusMemory *copy = palloc0(sizeof(StatusMemory));
 
-	actor_require_service();
 	InitMaterializedSRF(fcinfo, 0);
 	if (memory != NULL)
 	{

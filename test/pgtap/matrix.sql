@@ -34,7 +34,7 @@ CREATE TEMP TABLE readable AS
 CREATE TEMP TABLE class AS
 	SELECT unnest(string_to_array(names, ' ')) AS name, class FROM (VALUES
 		('customer, about himself', 'aged_receivables apply_credit cancel_order effective_plan forecast_usage invoice_document may_read'
-			' open_wallet pay_invoice pay_order place_order preview_invoice register_payment_method request_top_up snapshot_pricing usage_of'),
+			' open_wallet pay_invoice pay_order place_order preview_invoice register_payment_method request_top_up snapshot_pricing usage_of wait_for_payment'),
 		('customer, about nobody', 'business_now checked_customer checked_time current_customer error_registry rate round_money version'),
 		('service', 'aggregate_usage cancel_invoice capture_hold charge_wallet collect_invoices correct_usage create_pricing_plan expire_credits expire_holds'
 			' fail_order grant_credit hold_wallet ingest_usage ingest_usage_arrays ingest_usage_batch issue_credit_note mark_overdue_invoices receive_gateway_webhook'
@@ -45,7 +45,7 @@ CREATE TEMP TABLE class AS
 			' settlement_open usage_by_month usage_day_extreme usage_tail usage_tail_customers window_snapshot verify_collections verify_credit_applications'
 			' verify_credit_notes verify_credits verify_document_numbers verify_folded_usage verify_gateway_calls verify_invoice_payments verify_invoice_totals'
 			' verify_live_invoices verify_orders verify_outbox_entities verify_payments verify_postings verify_receivable verify_references'
-			' verify_refunds verify_row_digests verify_secret_digests verify_settled_usage verify_trial_balance verify_wallets verify_windows')
+			' verify_refunds verify_row_digests verify_secret_digests verify_settled_usage verify_trial_balance verify_wallets verify_windows worker_states')
 	) AS c(class, names);
 
 -- As act(), with all that the statement did undone.
@@ -157,6 +157,9 @@ SELECT is_empty($$SELECT k.name, c.name FROM calling k, caller c WHERE (c.kind =
 
 -- another's ids: FORBIDDEN, or nothing
 CREATE TEMP TABLE another (name text, statement text, answer text);
+CREATE FUNCTION pg_temp.payment_of(customer text) RETURNS uuid LANGUAGE sql AS $$
+	SELECT payment_id FROM billing.payments WHERE customer_id = customer ORDER BY payment_id LIMIT 1
+$$;
 INSERT INTO another VALUES
 	('usage_of', $$SELECT quantity FROM billing.usage_of('bob', '2026-05')$$, 'ZB401'),
 	('forecast_usage', $$SELECT count(*) FROM billing.forecast_usage('bob')$$, 'ZB401'),
@@ -175,6 +178,7 @@ INSERT INTO another VALUES
 	('place_order', $$SELECT billing.place_order('bob', 'KRW', '[{"sku":"a","quantity":1,"unitPrice":50}]', 'order-key')$$, 'ZB401'),
 	('register_payment_method', $$SELECT billing.register_payment_method('bob', 'CARD', 'mock', 'mine')$$, 'ZB401'),
 	('request_top_up', $$SELECT billing.request_top_up('bob', 1, 'KRW')$$, 'ZB401'),
+	('wait_for_payment', format('SELECT status FROM billing.wait_for_payment(%L, %L)', pg_temp.payment_of('bob'), '0'), 'ZB401'),
 	('effective_plan', $$SELECT plan_id FROM billing.effective_plan('bob', '2026-05-01')$$, NULL),
 	('aged_receivables', $$SELECT sum(total) FROM billing.aged_receivables() WHERE customer_id = 'bob'$$, NULL),
 	('may_read', $$SELECT billing.may_read('bob')$$, 'false'),
@@ -182,8 +186,8 @@ INSERT INTO another VALUES
 SELECT set_eq('SELECT name FROM another', $$SELECT name FROM class WHERE class = 'customer, about himself'$$, 'each of those is tried with ids of another');
 SELECT is_empty($$SELECT a.statement, c.name, s.result FROM another a, caller c, LATERAL (SELECT pg_temp.attempt(c, a.statement) AS result) s
 	WHERE c.kind = 'customer' AND s.result IS DISTINCT FROM a.answer$$, 'and says FORBIDDEN or nothing');
-SELECT is_empty($$SELECT a.statement, c.name, s.result FROM another a, caller c, LATERAL (SELECT pg_temp.attempt(c, replace(replace(replace(a.statement, 'bob', 'alice'),
-		pg_temp.invoice_of('bob')::text, pg_temp.invoice_of('alice')::text), pg_temp.order_of('bob')::text, pg_temp.order_of('alice')::text)) AS result) s
+SELECT is_empty($$SELECT a.statement, c.name, s.result FROM another a, caller c, LATERAL (SELECT pg_temp.attempt(c, replace(replace(replace(replace(a.statement, 'bob', 'alice'),
+		pg_temp.payment_of('bob')::text, pg_temp.payment_of('alice')::text), pg_temp.invoice_of('bob')::text, pg_temp.invoice_of('alice')::text), pg_temp.order_of('bob')::text, pg_temp.order_of('alice')::text)) AS result) s
 	WHERE c.name = 'a customer with his token' AND (s.result IN ('42501', 'ZB401') OR s.result IS NULL OR (s.result = 'false' AND a.statement !~ 'NULL'))$$,
 	'while his own are answered');
 

@@ -22,7 +22,7 @@ SELECT is_empty(
 SELECT set_has(
 	$$SELECT name FROM routine WHERE has_function_privilege('billing_customer', oid, 'EXECUTE')$$,
 	$$VALUES ('usage_of'), ('forecast_usage'), ('preview_invoice'), ('snapshot_pricing'), ('invoice_document'), ('pay_invoice'), ('effective_plan'),
-		('open_wallet'), ('place_order'), ('cancel_order'), ('pay_order'), ('request_top_up'), ('register_payment_method'), ('apply_credit'),
+		('open_wallet'), ('place_order'), ('cancel_order'), ('pay_order'), ('request_top_up'), ('register_payment_method'), ('apply_credit'), ('wait_for_payment'),
 		('aged_receivables'), ('rate'), ('round_money'), ('current_customer'), ('business_now'), ('version')$$,
 	'he may execute what is about himself');
 SELECT is_empty($$SELECT name FROM relation WHERE relkind IN ('r', 'p', 'v') AND has_table_privilege('tap_nobody', oid, 'SELECT')$$,
