@@ -634,6 +634,7 @@ CALL pg_temp.add('verify', 'since',
 \set cases :tests /sql/include/gateway_cases_edge.sql
 \i :cases
 \set cases :tests /sql/include/gateway_cases_hook.sql
+\i :cases
 \set cases :tests /sql/include/gateway_cases_worker.sql
 \i :cases
 
