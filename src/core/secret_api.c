@@ -32,10 +32,14 @@ static Stmt retire_present = {
 	.by_index = true,
 };
 
-/* What was replaced before, and what is over already. */
+/*
+ * What was replaced before, and what is over already. Never what is present: another transaction may
+ * have set it meanwhile.
+ */
 static Stmt delete_older = {
 	.name = "delete_older_secrets",
-	.sql = "DELETE FROM billing.secrets s WHERE s.name = $1 AND (s.secret_id IS DISTINCT FROM $2"
+	.sql = "DELETE FROM billing.secrets s WHERE s.name = $1 AND s.retires_at IS NOT NULL"
+		   " AND (s.secret_id IS DISTINCT FROM $2"
 		   " OR s.retires_at <= pg_catalog.clock_timestamp())",
 	.expect = SPI_OK_DELETE,
 	.nargs = 2,
