@@ -631,6 +631,8 @@ CALL pg_temp.add('verify', 'since',
 \getenv tests PG_ABS_SRCDIR
 \set cases :tests /sql/include/money_cases.sql
 \i :cases
+\set cases :tests /sql/include/gateway_cases_coll.sql
+\i :cases
 \set cases :tests /sql/include/gateway_cases_edge.sql
 \i :cases
 \set cases :tests /sql/include/gateway_cases_hook.sql

@@ -102,6 +102,7 @@ INSERT INTO raised (expected, call) VALUES
 ('REFUND_NOT_FOUND', $$SELECT billing.resolve_refund('01900000-0000-7000-8000-000000000000', 'FAILED', NULL, 'looked up')$$),
 ('CREDIT_NOT_FOUND', $$SELECT billing.revoke_credit('01900000-0000-7000-8000-000000000000', 'by mistake')$$),
 ('PAYMENT_METHOD_NOT_FOUND', $$SELECT billing.pay_order(pg_temp.order_of('open'), payment_method_id => '01900000-0000-7000-8000-000000000000')$$),
+('DEAD_LETTER_NOT_FOUND', $$SELECT billing.replay_dead_letter('01900000-0000-7000-8000-000000000000', 'try again')$$),
 ('INSUFFICIENT_BALANCE', $$SELECT billing.charge_wallet('errors', 101, 'KRW')$$),
 ('CONCURRENT_MODIFICATION', $$SELECT billing.charge_wallet('errors', 1, 'KRW', expected_version => 7)$$),
 ('REFUND_ALREADY_REQUESTED', $$SELECT billing.refund_payment(r.payment_id, 1) FROM (
