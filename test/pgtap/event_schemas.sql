@@ -2,6 +2,7 @@
 -- schema does not, and of each schema there is an event. Run at the root of the checkout.
 BEGIN;
 \ir include/money.sql
+\ir include/collections.sql
 CREATE TEMP TABLE schema_text (name text, document text);
 \copy schema_text FROM PROGRAM 'cd docs/reference/events && for f in *.schema.json; do printf "%s\001" "${f%.schema.json}"; tr "\n" " " < "$f"; echo; done' WITH (FORMAT csv, DELIMITER E'\x01', QUOTE E'\x02')
 CREATE TEMP TABLE event_schema AS SELECT name, document::jsonb AS document FROM schema_text;
@@ -61,6 +62,7 @@ FROM (VALUES
 ) v(schema, value, expected);
 
 CALL pg_temp.move_money();
+CALL pg_temp.collect_declined();
 SET LOCAL billing.gateway_stuck_after = 0;
 SET LOCAL billing.gateway_url = 'http://127.0.0.1:9';
 SELECT count(billing.request_top_up('stuck', 5, 'KRW', 'CARD')) AS stuck;

@@ -301,6 +301,57 @@ my @back = (
 	},
 );
 
-our @all = (@wallets, @orders, @back);
+# An invoice whose charge was declined, of a customer whose next card is good; and one that is given up.
+my $declined = $invoice =~ s/, collection => 'SEND_INVOICE'//r
+  =~ s/SELECT FROM billing.run_settlement/SELECT FROM billing.register_payment_method('acme', 'CARD', 'mock', 'FAIL_1'); $&/r;
+my $letter = $declined =~ s/'FAIL_1'\)/'old', expires_on => '2026-05-31')/r;
+my $the_letter = q{(SELECT dead_letter_id FROM billing.dead_letters)};
+
+my @declined = (
+	{
+		name => 'run_settlement that is declined',
+		before => $declined =~ s/SELECT FROM billing.run_settlement.*//r,
+		call => q{SELECT FROM billing.run_settlement('acme', '2026-05')},
+		done => q{EXISTS (SELECT FROM billing.collections WHERE status = 'ACTIVE')},
+		recorded => q{(SELECT count(*) FROM billing.settlement_runs WHERE status = 'FAILED' AND failure_reason LIKE 'fault at%') = 1
+			AND NOT EXISTS (SELECT FROM billing.invoice_headers)},
+		retry => q{SELECT FROM billing.run_settlement('acme', '2026-05')},
+	},
+	{
+		name => 'collect_invoices',
+		before => "$declined SELECT FROM billing.register_payment_method('acme', 'CARD', 'mock', 'good')",
+		now => '2026-06-03T00:00Z',
+		call => q{SELECT billing.collect_invoices()},
+		done => q{EXISTS (SELECT FROM billing.collections WHERE status = 'COLLECTED') AND EXISTS (SELECT FROM billing.invoices WHERE status = 'PAID')},
+	},
+	{
+		name => 'collect_invoices for the last time',
+		before => "$declined SET billing.collection_retry_days = '1'",
+		now => '2026-06-03T00:00Z',
+		call => q{SET billing.collection_retry_days = '1'; SELECT billing.collect_invoices()},
+		done => q{EXISTS (SELECT FROM billing.dead_letters WHERE status = 'OPEN')},
+	},
+	{
+		name => 'collect_invoices that nobody decides',
+		before => "$declined SELECT FROM billing.register_payment_method('acme', 'CARD', 'mock', 'UNKNOWN_1')",
+		now => '2026-06-03T00:00Z',
+		call => q{SELECT billing.collect_invoices()},
+		done => q{EXISTS (SELECT FROM billing.payments WHERE status = 'PENDING')},
+	},
+	{
+		name => 'replay_dead_letter',
+		before => $letter,
+		call => qq{SELECT FROM billing.replay_dead_letter($the_letter, 'another card')},
+		done => q{EXISTS (SELECT FROM billing.dead_letters WHERE status = 'REPLAYED') AND EXISTS (SELECT FROM billing.collections WHERE status = 'ACTIVE')},
+	},
+	{
+		name => 'discard_dead_letter',
+		before => $letter,
+		call => qq{SELECT FROM billing.discard_dead_letter($the_letter, 'no other card')},
+		done => q{EXISTS (SELECT FROM billing.dead_letters WHERE status = 'DISCARDED')},
+	},
+);
+
+our @all = (@wallets, @orders, @back, @declined);
 
 1;
