@@ -17,7 +17,7 @@ INSERT INTO billing.ledger_accounts (code, type, normal_side, description) VALUE
 	('bank', 'ASSET', 'DEBIT', 'Bank transfers received'),
 	('gateway_clearing', 'ASSET', 'DEBIT', 'Captured by a payment provider, not yet paid out to the house'),
 	('funding_clearing', 'ASSET', 'DEBIT', 'Money that an application reports as received'),
-	('refund_clearing', 'ASSET', 'DEBIT', 'Refunds turned into credit'),
+	('refund_clearing', 'ASSET', 'DEBIT', 'Refunds turned into credit, and what is on its way back to a provider'),
 	('wallet', 'LIABILITY', 'CREDIT', 'Prepaid balances of customers'),
 	('credit', 'LIABILITY', 'CREDIT', 'Credits granted and not used yet'),
 	('tax_payable', 'LIABILITY', 'CREDIT', 'Tax to be paid to the authorities'),

@@ -13,7 +13,7 @@ CREATE FUNCTION billing.pay_invoice(invoice_id uuid, method text DEFAULT NULL, p
 	RETURNS billing.payments LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'billing_pay_invoice';
 COMMENT ON FUNCTION billing.pay_invoice(uuid, text, uuid, text, jsonb) IS
-'Captures what is due on an ISSUED or OVERDUE invoice and answers the payment: APPROVED, FAILED, or PENDING while the outcome is not known; a declined one leaves the invoice as it was. method CARD, BANK_TRANSFER, IAP or WALLET; null: that of the payment method, which is the customer''s default unless named, else CARD. The same key answers the same payment. A customer gets null in the columns of payments that he may not read. Errors: INVOICE_NOT_FOUND, PAYMENT_METHOD_NOT_FOUND, ILLEGAL_STATE, INSUFFICIENT_BALANCE, WALLET_NOT_FOUND, PAYMENT_IN_PROGRESS, INCOMPATIBLE_PARAMS, DUPLICATE_REQUEST, FORBIDDEN.';
+'Captures what is due on an ISSUED or OVERDUE invoice and answers the payment: APPROVED, FAILED, or PENDING while the outcome is not known, which it never is at once of a gateway that is outside (billing.gateway_url); a declined one leaves the invoice as it was. method CARD, BANK_TRANSFER, IAP or WALLET; null: that of the payment method, which is the customer''s default unless named, else CARD. The same key answers the same payment. A customer gets null in the columns of payments that he may not read. Errors: INVALID_ARGUMENT (also an amount that the gateway cannot take), INVOICE_NOT_FOUND, PAYMENT_METHOD_NOT_FOUND, ILLEGAL_STATE, INSUFFICIENT_BALANCE, WALLET_NOT_FOUND, PAYMENT_IN_PROGRESS, INCOMPATIBLE_PARAMS, DUPLICATE_REQUEST, BULKHEAD_FULL, FORBIDDEN.';
 
 CREATE FUNCTION billing.pay_order(order_id uuid, method text DEFAULT NULL, payment_method_id uuid DEFAULT NULL,
 	idempotency_key text DEFAULT NULL, metadata jsonb DEFAULT NULL)
@@ -27,7 +27,7 @@ CREATE FUNCTION billing.request_top_up(customer_id text, amount numeric, currenc
 	RETURNS billing.payments LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'billing_request_top_up';
 COMMENT ON FUNCTION billing.request_top_up(text, numeric, text, text, uuid, text, jsonb) IS
-'Captures an amount through the provider (method CARD, BANK_TRANSFER or IAP) and adds it to the customer''s wallet when it is approved, once. Errors: INVALID_ARGUMENT, UNKNOWN_CURRENCY, PAYMENT_METHOD_NOT_FOUND, INCOMPATIBLE_PARAMS, DUPLICATE_REQUEST, FORBIDDEN.';
+'Captures an amount through the provider (method CARD, BANK_TRANSFER or IAP) and adds it to the customer''s wallet when it is approved, once. Errors: INVALID_ARGUMENT, UNKNOWN_CURRENCY, PAYMENT_METHOD_NOT_FOUND, INCOMPATIBLE_PARAMS, DUPLICATE_REQUEST, BULKHEAD_FULL, FORBIDDEN.';
 
 CREATE FUNCTION billing.record_payment(invoice_id uuid, amount numeric, method text DEFAULT 'BANK_TRANSFER',
 	reference text DEFAULT NULL, received_at timestamptz DEFAULT NULL, idempotency_key text DEFAULT NULL)
@@ -40,4 +40,4 @@ CREATE FUNCTION billing.resolve_payment(payment_id uuid, outcome text, provider_
 	RETURNS billing.payments LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'billing_resolve_payment';
 COMMENT ON FUNCTION billing.resolve_payment(uuid, text, text, text) IS
-'Ends a PENDING payment with what the provider says: outcome APPROVED (with its reference) or FAILED. A second call with the same outcome answers the row unchanged. For members of billing_service. Errors: INVALID_ARGUMENT, PAYMENT_NOT_FOUND, ILLEGAL_STATE.';
+'Ends a PENDING payment with what the provider says: outcome APPROVED (with its reference) or FAILED. A second call with the same outcome answers the row unchanged. APPROVED of one that FAILED at a gateway that is outside leaves it FAILED: the money is booked (late_captured_at) and asked back by a refund, once. For members of billing_service. Errors: INVALID_ARGUMENT, PAYMENT_NOT_FOUND, ILLEGAL_STATE.';

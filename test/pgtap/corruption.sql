@@ -23,7 +23,7 @@ SELECT billing.correct_usage('acme', 'acme-API_CALL-1', 'wrong') IS NOT NULL AS 
 SELECT billing.aggregate_usage() AS done \gset
 SET billing.now = '2026-06-02T00:00:00Z';
 CALL billing.settle_period('2026-05') \gset
-SELECT billing.cancel_invoice(i.invoice_id, 'wrong') IS NOT NULL AS done FROM billing.invoices i WHERE i.status = 'ISSUED' \gset
+SELECT count(billing.cancel_invoice(i.invoice_id, 'wrong')) AS done FROM billing.invoices i WHERE i.status = 'ISSUED' \gset
 SELECT billing.ingest_usage('june', 'acme', 'API_CALL', 7, '2026-06-01T10:00:00Z') AS done \gset
 SELECT billing.aggregate_usage() AS done \gset
 SELECT billing.ingest_usage('tail', 'acme', 'API_CALL', 7, '2026-06-01T11:00:00Z') AS done \gset
@@ -33,9 +33,12 @@ CALL pg_temp.write_keys(pg_temp.key_line('k1', '11'));
 SET billing.secret_key_file = 'billing_tap_keys';
 SELECT billing.set_secret('gateway_webhook', 'whsec') IS NULL AS done \gset
 SELECT pg_temp.deliver('told', 'ping', NULL) AS done \gset
--- nothing rotates the outbox yet, and the server has no environment: the rows that there would be
+-- nothing rotates the outbox yet, the server has no environment and no gateway worker: the rows that there would be
 INSERT INTO billing.outbox_state VALUES (true, 1, '2026-06-01');
 INSERT INTO billing.worker_environment VALUES (true, 'production', 1, '2026-06-01');
+INSERT INTO billing.refund_attempts (customer_id, refund_id, attempt_no, call, status, sent_at, finished_at)
+	SELECT customer_id, refund_id, 1, 'SEND', 'UNKNOWN', requested_at, requested_at FROM billing.refunds WHERE idempotency_key = 'top-up 40';
+UPDATE billing.refund_attempts SET row_digest = billing.row_digest(refund_attempts);
 UPDATE billing.outbox_state SET row_digest = billing.row_digest(outbox_state);
 UPDATE billing.worker_environment SET row_digest = billing.row_digest(worker_environment);
 

@@ -1,7 +1,7 @@
 -- verify() over the movement of money: true after every step of a history, and each check false when one row is damaged.
 BEGIN;
 \ir include/money.sql
-SELECT plan(158);
+SELECT plan(184);
 SET LOCAL billing.now = '2026-11-10T00:00:00Z';
 
 CREATE FUNCTION pg_temp.holds_after(rule text, statement text) RETURNS text LANGUAGE plpgsql AS $$
@@ -20,13 +20,14 @@ SELECT pg_temp.holds_after(rule, statement) FROM (SELECT * FROM money_step ORDER
 SELECT results_eq(
 	$$SELECT o.idempotency_key COLLATE "default", o.status, o.refunded, o.refunded_tax FROM billing.orders o ORDER BY 1$$,
 	$$VALUES ('by-card', 'REFUNDED', 110::numeric, 10::numeric), ('by-wallet', 'PAID', 21, 2), ('cancelled', 'CANCELLED', 0, 0),
-		('declined', 'CREATED', 0, 0), ('given-up', 'FAILED', 0, 0), ('unknown', 'CREATED', 0, 0), ('waiting', 'CREATED', 0, 0)$$,
+		('declined', 'CREATED', 0, 0), ('gateway fails', 'CREATED', 0, 0), ('gateway is late', 'CREATED', 0, 0),
+		('gateway waits', 'CREATED', 0, 0), ('given-up', 'FAILED', 0, 0), ('unknown', 'CREATED', 0, 0), ('waiting', 'CREATED', 0, 0)$$,
 	'orders are in every state');
 SELECT results_eq(
 	$$SELECT p.target_type, p.status, p.provider, count(*), sum(p.amount) FROM billing.payments p GROUP BY 1, 2, 3 ORDER BY 1, 2, 3$$,
 	$$VALUES ('INVOICE', 'APPROVED', 'manual', 2::bigint, 140::numeric), ('INVOICE', 'APPROVED', 'mock', 3, 330), ('INVOICE', 'APPROVED', 'wallet', 1, 110),
-		('ORDER', 'APPROVED', 'mock', 1, 110), ('ORDER', 'APPROVED', 'wallet', 1, 110), ('ORDER', 'FAILED', 'mock', 2, 220), ('ORDER', 'PENDING', 'mock', 1, 110),
-		('TOP_UP', 'APPROVED', 'mock', 2, 1000), ('TOP_UP', 'FAILED', 'mock', 1, 500)$$,
+		('ORDER', 'APPROVED', 'mock', 1, 110), ('ORDER', 'APPROVED', 'wallet', 1, 110), ('ORDER', 'FAILED', 'http', 2, 140), ('ORDER', 'FAILED', 'mock', 2, 220),
+		('ORDER', 'PENDING', 'http', 1, 70), ('ORDER', 'PENDING', 'mock', 1, 110), ('TOP_UP', 'APPROVED', 'http', 1, 90), ('TOP_UP', 'APPROVED', 'mock', 2, 1000), ('TOP_UP', 'FAILED', 'mock', 1, 500)$$,
 	'payments are of every target, state and provider');
 SELECT set_eq('SELECT DISTINCT r.status, r.destination FROM billing.refunds r',
 	$$VALUES ('COMPLETED', 'SOURCE'), ('COMPLETED', 'WALLET'), ('COMPLETED', 'CREDIT'), ('FAILED', 'SOURCE'), ('REQUESTED', 'SOURCE')$$,
@@ -34,7 +35,7 @@ SELECT set_eq('SELECT DISTINCT r.status, r.destination FROM billing.refunds r',
 SELECT set_eq('SELECT DISTINCT c.status FROM billing.credits c', ARRAY['ACTIVE', 'EXHAUSTED', 'EXPIRED', 'REVOKED'], 'credits of every state');
 SELECT set_eq('SELECT DISTINCT h.status FROM billing.wallet_holds h', ARRAY['OPEN', 'CAPTURED', 'RELEASED', 'EXPIRED'], 'holds of every state');
 SELECT set_eq('SELECT DISTINCT t.kind FROM billing.ledger_transfers t',
-	ARRAY['INVOICE_ISSUED', 'CREDIT_NOTE_ISSUED', 'PAYMENT_CAPTURED', 'REFUND_COMPLETED', 'WALLET_TOP_UP', 'WALLET_CHARGE', 'WALLET_CAPTURE',
+	ARRAY['INVOICE_ISSUED', 'CREDIT_NOTE_ISSUED', 'PAYMENT_CAPTURED', 'REFUND_COMPLETED', 'WALLET_TOP_UP', 'WALLET_CHARGE', 'WALLET_CAPTURE', 'PAYMENT_CAPTURED_LATE', 'REFUND_RESERVED', 'REFUND_RETURNED',
 		'CREDIT_GRANTED', 'CREDIT_APPLIED', 'CREDIT_EXPIRED', 'CREDIT_REVOKED'],
 	'transfers of every kind');
 SELECT set_eq('SELECT a.code FROM billing.ledger_accounts a',
@@ -52,7 +53,7 @@ CREATE TEMP TABLE label AS
 	UNION ALL SELECT n.credit_note_id::text, n.number FROM billing.credit_notes n
 	UNION ALL SELECT p.payment_id::text, p.idempotency_key FROM billing.payments p
 	UNION ALL SELECT o.order_id::text, 'order ' || o.idempotency_key FROM billing.orders o
-	UNION ALL SELECT r.refund_id::text, 'refund ' || r.idempotency_key FROM billing.refunds r
+	UNION ALL SELECT r.refund_id::text, 'refund ' || COALESCE(r.idempotency_key, p.idempotency_key) FROM billing.refunds r JOIN billing.payments p USING (customer_id, payment_id)
 	UNION ALL SELECT h.hold_id::text, h.idempotency_key FROM billing.wallet_holds h
 	UNION ALL SELECT c.credit_id::text, COALESCE(c.idempotency_key, c.reason) FROM billing.credits c
 	UNION ALL SELECT a.application_id::text, 'application ' || a.idempotency_key FROM billing.credit_applications a
@@ -104,6 +105,72 @@ SELECT pg_temp.tells($$UPDATE billing.payment_attempts a SET status = 'APPROVED'
 SELECT pg_temp.tells($$DROP INDEX billing.payments_pending; UPDATE billing.payments SET status = 'PENDING', completed_at = NULL, target_id = pg_temp.order_of('waiting') WHERE idempotency_key = 'UNKNOWN_unknown'$$,
 	ARRAY['payments: payments mover order waiting: more than one payment of it is PENDING'],
 	'payments tells two payments of an order that wait');
+SELECT pg_temp.tells($$DELETE FROM billing.gateway_calls g USING billing.payments p WHERE p.payment_id = g.subject_id AND p.idempotency_key = 'gateway waits'$$,
+	ARRAY['gateway_calls: gateway_calls mover gateway waits: it is undecided, but not queued'],
+	'gateway_calls tells a payment that nobody will ask for');
+SELECT pg_temp.tells($$DELETE FROM billing.gateway_calls g USING billing.refunds r WHERE r.refund_id = g.subject_id AND r.idempotency_key = 'top-up 40'$$,
+	ARRAY['gateway_calls: gateway_calls mover refund top-up 40: it is undecided, but not queued'],
+	'gateway_calls tells a refund that nobody will ask for');
+SELECT pg_temp.tells($$INSERT INTO billing.gateway_calls (customer_id, subject, subject_id, priority, action, due_at, created_at)
+		SELECT customer_id, 'PAYMENT', payment_id, 0, 'SEND', created_at, created_at FROM billing.payments WHERE idempotency_key = 'gateway fails'$$,
+	ARRAY['gateway_calls: gateway_calls mover gateway fails: it is queued, but not undecided'],
+	'gateway_calls tells a call for what is decided');
+SELECT pg_temp.tells($$UPDATE billing.gateway_calls g SET subject = 'REFUND' FROM billing.payments p WHERE p.payment_id = g.subject_id AND p.idempotency_key = 'gateway waits'$$,
+	ARRAY['gateway_calls: gateway_calls mover gateway waits: it is undecided, but not queued',
+		'gateway_calls: gateway_calls mover gateway waits: it is queued, but not undecided'],
+	'gateway_calls tells a call that is for another kind of thing');
+SELECT pg_temp.tells($$ALTER TABLE billing.gateway_calls DROP CONSTRAINT gateway_calls_pkey; INSERT INTO billing.gateway_calls SELECT g.* FROM billing.gateway_calls g
+		JOIN billing.payments p ON p.payment_id = g.subject_id AND p.idempotency_key = 'gateway waits'$$,
+	ARRAY['gateway_calls: gateway_calls mover gateway waits: it is queued more than once'],
+	'gateway_calls tells a payment that would be called for twice');
+SELECT pg_temp.tells($$INSERT INTO billing.payment_attempts (customer_id, payment_id, attempt_no, status, sent_at, finished_at)
+		SELECT customer_id, payment_id, 1, 'APPROVED', created_at, created_at FROM billing.payments WHERE idempotency_key = 'gateway fails'$$,
+	ARRAY['payments: payments mover gateway fails: the provider captured it, but it is FAILED'],
+	'payments tells a capture that nobody booked');
+SELECT pg_temp.tells($$INSERT INTO billing.payment_attempts (customer_id, payment_id, attempt_no, status, sent_at)
+		SELECT customer_id, payment_id, 1, 'UNKNOWN', created_at FROM billing.payments WHERE idempotency_key = 'gateway fails'$$,
+	ARRAY['payments: payments mover gateway fails: it is decided, an attempt of it is not'],
+	'payments tells a call to a gateway that is open after the decision');
+SELECT is_empty($$SELECT pg_temp.damage($d$INSERT INTO billing.payment_attempts (customer_id, payment_id, attempt_no, status, sent_at, finished_at)
+		SELECT p.customer_id, p.payment_id, n, s, p.created_at, p.created_at FROM billing.payments p,
+		(VALUES ('gateway fails', 1, 'UNKNOWN'), ('gateway fails', 2, 'DECLINED'), ('gateway is late', 1, 'DECLINED'), ('gateway is late', 2, 'APPROVED'),
+			('gateway top-up', 1, 'UNKNOWN'), ('gateway top-up', 2, 'DECLINED'), ('gateway waits', 1, 'UNKNOWN'), ('gateway waits', 2, 'APPROVED')) v(key, n, s)
+		WHERE p.idempotency_key = v.key$d$)$$, 'what a gateway answered too late, or twice, is no violation');
+SELECT pg_temp.tells($$DELETE FROM billing.outbox o USING billing.refunds r, billing.payments p WHERE o.aggregateid = r.refund_id::text AND p.payment_id = r.payment_id
+		AND p.idempotency_key = 'gateway is late'; DELETE FROM billing.refunds r USING billing.payments p WHERE p.payment_id = r.payment_id AND p.idempotency_key = 'gateway is late'$$,
+	ARRAY['payments: payments mover gateway is late: captured late, but never given back',
+		'postings: ledger_transfers mover refund gateway is late REFUND_COMPLETED KRW: posted, but nothing stands for it'],
+	'payments tells a late capture whose refund is gone');
+SELECT pg_temp.tells($$DELETE FROM billing.ledger_transfers WHERE kind = 'PAYMENT_CAPTURED_LATE'$$,
+	ARRAY['postings: ledger_transfers mover gateway is late PAYMENT_CAPTURED_LATE KRW: not posted'],
+	'postings tells a late capture that is not booked');
+SELECT pg_temp.tells($$UPDATE billing.payments SET late_captured_at = NULL, late_reference = NULL WHERE late_captured_at IS NOT NULL$$,
+	ARRAY['postings: ledger_transfers mover gateway is late PAYMENT_CAPTURED_LATE KRW: posted, but nothing stands for it',
+		'postings: ledger_transfers mover refund gateway is late REFUND_COMPLETED KRW: not posted',
+		'postings: ledger_transfers mover refund gateway is late REFUND_COMPLETED KRW: posted, but nothing stands for it',
+		'refunds: refunds mover refund gateway is late: its payment was not captured'],
+	'refunds tells a refund of what was never captured');
+SELECT pg_temp.tells($$DELETE FROM billing.ledger_transfers t USING billing.refunds r WHERE t.kind = 'REFUND_RESERVED' AND t.reference_id = r.refund_id::text AND r.idempotency_key = 'top-up 40'$$,
+	ARRAY['postings: ledger_transfers mover refund top-up 40 REFUND_RESERVED KRW: not posted', 'wallets: wallets mover KRW: balance is not that of the ledger'],
+	'postings tells a refund on its way that left the money in the wallet');
+SELECT pg_temp.tells($$DELETE FROM billing.ledger_transfers t USING billing.refunds r WHERE t.kind = 'REFUND_RESERVED' AND t.reference_id = r.refund_id::text AND r.idempotency_key = 'top-up 30'$$,
+	ARRAY['postings: ledger_transfers mover refund top-up 30 REFUND_RETURNED KRW: posted, but nothing stands for it', 'wallets: wallets mover KRW: balance is not that of the ledger'],
+	'postings tells money that came back to a wallet it never left');
+SELECT pg_temp.tells($$DELETE FROM billing.ledger_transfers WHERE kind = 'REFUND_RETURNED'$$,
+	ARRAY['postings: ledger_transfers mover refund top-up 30 REFUND_RETURNED KRW: not posted', 'wallets: wallets mover KRW: balance is not that of the ledger'],
+	'postings tells a failed refund whose money is not back in the wallet');
+SELECT pg_temp.tells($$INSERT INTO billing.refund_attempts (customer_id, refund_id, attempt_no, call, status, sent_at, finished_at)
+		SELECT customer_id, refund_id, 1, 'SEND', 'APPROVED', requested_at, requested_at FROM billing.refunds WHERE idempotency_key = 'top-up 30'$$,
+	ARRAY['refunds: refunds mover refund top-up 30: the provider gave it back, but it is FAILED'],
+	'refunds tells money that went back after its refund had failed');
+SELECT pg_temp.tells($$INSERT INTO billing.refund_attempts (customer_id, refund_id, attempt_no, call, status, sent_at)
+		SELECT customer_id, refund_id, 1, 'SEND', 'SENT', requested_at FROM billing.refunds WHERE idempotency_key = 'top-up 20'$$,
+	ARRAY['refunds: refunds mover refund top-up 20: it is decided, an attempt of it is not'],
+	'refunds tells a call that is open after the decision');
+SELECT pg_temp.tells($$INSERT INTO billing.refund_attempts (customer_id, refund_id, attempt_no, call, status, sent_at, finished_at)
+		SELECT customer_id, '00000000-0000-0000-0000-00000000000a', 1, 'SEND', 'UNKNOWN', requested_at, requested_at FROM billing.refunds WHERE idempotency_key = 'top-up 20'$$,
+	ARRAY['references: refund_attempts mover 00000000-0000-0000-0000-00000000000a: its refund does not exist'],
+	'references tells an attempt of a refund that is not there');
 SELECT pg_temp.tells($$UPDATE billing.payments SET excess = 31 WHERE idempotency_key = 'wire 2'$$,
 	ARRAY['payments: payments mover wire 2: its credit is not what was too much',
 		'invoice_payments: invoice_headers mover INV-2026-000004: amount_paid is not the sum of its payments less their refunds',

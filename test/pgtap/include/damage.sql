@@ -24,7 +24,7 @@ BEGIN
 		CROSS JOIN LATERAL jsonb_array_elements(v.detail) b(violation)
 		CROSS JOIN LATERAL (
 			SELECT string_agg(COALESCE(l.name, e.value), ' ' ORDER BY f.n) AS key
-			FROM unnest(ARRAY['consumer', 'bucket', 'series', 'year', 'customer_id', 'invoice_id', 'document_id', 'payment_id',
+			FROM unnest(ARRAY['consumer', 'bucket', 'series', 'year', 'customer_id', 'invoice_id', 'document_id', 'payment_id', 'subject_id',
 				'order_id', 'refund_id', 'credit_note_id', 'wallet_id', 'credit_id', 'application_id', 'target_id', 'line_no',
 				'transfer_id', 'reference_id', 'kind', 'id', 'aggregateid', 'key', 'period', 'service_period', 'currency', 'day', 'resource_type'])
 				WITH ORDINALITY f(field, n)

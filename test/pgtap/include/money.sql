@@ -95,6 +95,22 @@ INSERT INTO money_step (rule, statement) VALUES
 		billing.issue_credit_note(pg_temp.invoice_in('2026-09'), NULL, 'slow', 'CREDIT')$$),
 	('an invoice that is cancelled without another', $$SELECT billing.cancel_invoice(pg_temp.invoice_in('2026-10'), 'wrong', false)$$),
 
+	('a gateway that is outside', $$SELECT set_config('billing.gateway_url', 'http://127.0.0.1:9', false)$$),
+	('orders and a top-up that wait for it', $$SELECT billing.pay_order((billing.place_order('mover', 'KRW', '[{"sku": "a", "quantity": 1, "unitPrice": 70}]', key)).order_id,
+		idempotency_key => key) FROM unnest(ARRAY['gateway waits', 'gateway fails', 'gateway is late']) key
+		UNION ALL SELECT billing.request_top_up('mover', 90, 'KRW', idempotency_key => 'gateway top-up')$$),
+	('one that has failed', $$SELECT billing.resolve_payment(pg_temp.payment_of('gateway fails'), 'FAILED', NULL, 'looked up')$$),
+	('one that was captured after that', $$SELECT billing.resolve_payment(pg_temp.payment_of('gateway is late'), outcome, 'ch-1', 'looked up')
+		FROM (VALUES (1, 'FAILED'), (2, 'APPROVED'), (3, 'APPROVED')) v(n, outcome) ORDER BY n$$),
+	('and is back', $$SELECT billing.resolve_refund(r.refund_id, 'COMPLETED', 're-1', 'looked up') FROM billing.refunds r
+		WHERE r.payment_id = pg_temp.payment_of('gateway is late')$$),
+	('a top-up that is approved', $$SELECT billing.resolve_payment(pg_temp.payment_of('gateway top-up'), 'APPROVED', 'ch-2', 'looked up')$$),
+	('and goes back in parts', $$SELECT billing.refund_payment(pg_temp.payment_of('gateway top-up'), amount, 'back', idempotency_key => 'top-up ' || amount)
+		FROM unnest(ARRAY[20, 30, 40]) amount$$),
+	('one of which arrives, and one does not', $$SELECT billing.resolve_refund(pg_temp.refund_of('top-up 20'), 'COMPLETED', 're-2', 'looked up'),
+		billing.resolve_refund(pg_temp.refund_of('top-up 30'), 'FAILED', 're-3', 'looked up')$$),
+	('no gateway any more', $$SELECT set_config('billing.gateway_url', '', false)$$),
+
 	('soft delete of what failed', $$SELECT billing.soft_delete('PAYMENT', pg_temp.payment_of('FAIL_order'), 'tidy'), billing.soft_delete('REFUND', pg_temp.refund_of('FAIL_refund'), 'tidy'),
 		billing.soft_delete('INVOICE', pg_temp.invoice_in('2026-10'), 'tidy')$$),
 	('invoices that are overdue', $$SELECT set_config('billing.now', '2026-12-20T00:00:00Z', false), billing.mark_overdue_invoices()$$),
