@@ -244,9 +244,13 @@ gateway_read(const GatewayWork *work, const GatewayExchange *exchange)
 		return work->action == GATEWAY_SEND ? read_send(exchange->status, &body)
 											: read_lookup(exchange->status, &body);
 	}
-	reply = unknown(exchange->status, true, "");
 	take_message(body.message, exchange->error);
-	reply.error = pstrdup(body.message);
+	for (char *c = body.message; *c != '\0'; c++)
+	{
+		if ((unsigned char) *c > '~')
+			*c = '?'; /* of the library or the system, in whatever encoding */
+	}
+	reply = unknown(exchange->status, true, body.message);
 	if (exchange->transport == GATEWAY_NOT_SENT)
 		reply.meaning = MEANS_NOT_SENT;
 	return reply;
