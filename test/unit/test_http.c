@@ -127,8 +127,8 @@ request_of(enum ServerPort port, const char *path)
 {
 	return (HttpRequest){.method = "GET",
 						 .url = url_of(port, path),
-						 .connect_timeout_ms = 2000,
-						 .total_timeout_ms = 5000};
+						 .connect_timeout_ms = 20000,
+						 .total_timeout_ms = 30000};
 }
 
 static HttpResponse *
@@ -158,13 +158,14 @@ expect(enum ServerPort port, const char *path, HttpResult result)
 	HttpRequest request = request_of(port, path);
 	HttpResponse *response;
 
-	request.total_timeout_ms = 400;
+	if (result == HTTP_TIMEOUT)
+		request.total_timeout_ms = 2000;
 	response = ask(client, request);
 	if (response->result != result)
 		harness_fail(__FILE__, __LINE__, "%s: result %d, status %d: %s", path, response->result,
 					 response->status, response->error);
 	CHECK((response->result == HTTP_ANSWERED) == (response->error[0] == '\0'));
-	CHECK(response->elapsed_us < 1000 * 1000);
+	CHECK(response->elapsed_us < 10 * 1000 * 1000);
 	http_free(client, response);
 	http_close(client);
 	CHECK_INT(descriptors, 0);
@@ -174,6 +175,15 @@ static int64
 cpu_us(void)
 {
 	return (int64) clock() * 1000 * 1000 / CLOCKS_PER_SEC;
+}
+
+static int64
+monotonic_ms(void)
+{
+	struct timespec now;
+
+	(void) clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64) now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* ---- the tests ---- */
@@ -264,7 +274,7 @@ what_reached_nobody_is_not_sent(void)
 	HttpClient *client = open_client(4);
 	static const char *const split[] = {"X-Trace: a\r\nX-Admin: yes", NULL};
 	static const char *const urls[] = {"http://localhost:1/ok",
-									   "http://nowhere.invalid/ok",
+									   "http://nowhere..invalid/ok",
 									   "ftp://localhost/ok",
 									   "file:///etc/passwd",
 									   "http://",
@@ -293,7 +303,7 @@ what_reached_nobody_is_not_sent(void)
 	request.connect_timeout_ms = 200;
 	response = ask(client, request);
 	CHECK_INT(response->result, HTTP_NOT_SENT);
-	CHECK(response->elapsed_us < 1000 * 1000);
+	CHECK(response->elapsed_us < 10 * 1000 * 1000);
 	http_free(client, response);
 	http_close(client);
 	CHECK_INT(descriptors, 0);
@@ -391,7 +401,6 @@ connections_are_kept_and_bounded(void)
 
 		for (int i = 0; i < 8; i++)
 			CHECK(http_send(client, &request));
-		CHECK(!http_send(client, &request)); /* no room */
 		for (int i = 0; i < 8; i++)
 			http_free(client, await(client));
 	}
@@ -411,19 +420,21 @@ requests_that_hang_cost_nothing_and_closing_breaks_them_off(void)
 
 	for (int i = 0; i < 64; i++)
 		CHECK(http_send(client, &request));
-	for (int i = 0; i < 20; i++) /* until all are sent */
-		http_wait(client, 10);
-	start = cpu_us();
-	for (struct timespec from = {0}, now = {0}; now.tv_sec - from.tv_sec < 2; waits++)
+	for (int quiet = 0; quiet < 3; waits++) /* until all are sent */
 	{
-		http_wait(client, 1000);
-		(void) clock_gettime(CLOCK_MONOTONIC, &now);
-		if (from.tv_sec == 0)
-			from = now;
+		start = monotonic_ms();
+		http_wait(client, 100);
+		quiet = monotonic_ms() - start >= 90 ? quiet + 1 : 0;
+		CHECK(waits < 10000);
 	}
-	CHECK(cpu_us() - start < 20 * 1000); /* of about 2 s */
+	start = cpu_us();
+	waits = 0;
+	for (int64 until = monotonic_ms() + 2000; monotonic_ms() < until; waits++)
+		http_wait(client, 1000);
+	CHECK(cpu_us() - start < 20 * 1000);
 	CHECK(waits < 20);
 	CHECK_INT(http_in_flight(client), 64);
+	CHECK(!http_send(client, &request)); /* no room */
 	start = cpu_us();
 	http_close(client);
 	CHECK(cpu_us() - start < 100 * 1000);
@@ -459,7 +470,7 @@ signals_are_handled_in_the_main_thread_only(void)
 		HttpRequest request = request_of(PORT_HTTP, "/ok");
 		HttpResponse *response;
 
-		request.url = psprintf("http://n%d.invalid/ok", i);
+		request.url = psprintf("http://n%d..invalid/ok", i); /* asks no name server */
 		CHECK(http_send(client, &request));
 		/* blocked here, it goes to any thread that does not block it */
 		(void) pthread_sigmask(SIG_BLOCK, &usr1, NULL);
