@@ -72,6 +72,10 @@ is(at($primary, 'house', $june_2, q{
 		SELECT already_processed, payment_status FROM billing.run_settlement('acme', '2026-05')}),
 	'f|APPROVED', 'a month is settled without preload');
 is(billed($primary, 'house', '2026-05'), 'acme|PAID|5000|USAGE|2026-05|15000|5000', 'and billed right');
+is($primary->safe_psql('house', 'SELECT count(*) FROM billing.circuit_breakers UNION ALL SELECT count(*) FROM billing.bulkheads'),
+	"0\n0", 'circuit breakers and bulkheads are in shared memory, so there are none');
+my (undef, undef, $refusal) = $primary->psql('house', q{SELECT billing.open_circuit_breaker('gateway')}, on_error_stop => 1);
+like($refusal, qr/there are no circuit breakers here.*shared_preload_libraries/s, 'and none to open');
 
 # 180 customers are three chunks. The caller waits in its first one until a helper has settled another,
 # so the helper is seen at work.

@@ -84,11 +84,13 @@ my @workers = (
 	{
 		name => 'open_circuit_breaker',
 		call => q{SELECT billing.open_circuit_breaker('gateway')},
+		repeats => 0,
 		done => q{EXISTS (SELECT FROM billing.audit_log WHERE action = 'CIRCUIT_BREAKER_OPENED')},
 	},
 	{
 		name => 'reset_circuit_breaker',
 		call => q{SELECT billing.reset_circuit_breaker('gateway')},
+		repeats => 0,
 		done => q{EXISTS (SELECT FROM billing.audit_log WHERE action = 'CIRCUIT_BREAKER_RESET')},
 	},
 );
