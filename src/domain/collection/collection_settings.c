@@ -5,7 +5,6 @@
 #include "postgres.h"
 
 #include "domain/collection/collection_rows.h"
-#include "domain/payment/payment_end.h"
 #include "utils/guc.h"
 
 #define DEFAULT_RETRY_DAYS "1, 3, 5, 7"
@@ -49,7 +48,6 @@ collection_init(void)
 		"billing.gateway_hard_declines", "Sets with which codes a provider declines for good.",
 		"Separated by commas. An invoice that was declined so is not charged again.",
 		&hard_declines, DEFAULT_HARD_DECLINES, PGC_SUSET, 0, hard_declines_check, NULL, NULL);
-	payment_end_port.charges_ended = collections_note_payments;
 }
 
 RetrySchedule

@@ -144,21 +144,6 @@ calls_end(PaymentEnding *const *endings, int count)
 }
 
 static void
-charges_ended(const Payment *payments, int count)
-{
-	Payment *charges = palloc(sizeof(Payment) * count);
-	int n = 0;
-
-	for (int i = 0; i < count; i++)
-	{
-		if (payment_by_house(&payments[i]) && strcmp(payments[i].target_type, TARGET_INVOICE) == 0)
-			charges[n++] = payments[i];
-	}
-	if (n > 0 && payment_end_port.charges_ended != NULL)
-		payment_end_port.charges_ended(charges, n);
-}
-
-static void
 endings_decide(const EndingSet *set)
 {
 	Payment *payments;
@@ -177,7 +162,6 @@ endings_decide(const EndingSet *set)
 	payments_capture(payments, set->count);
 	calls_end(set->items, set->count);
 	payments_end(set->items, set->count);
-	charges_ended(payments, set->count);
 }
 
 static LedgerTransfer

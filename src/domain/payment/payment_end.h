@@ -35,13 +35,11 @@ typedef struct PaymentEnding
 	PaymentEndResult result;
 } PaymentEnding;
 
-/* What others do when payments end. Filled by them. */
+/* What others do. Filled by them. */
 typedef struct PaymentEndPort
 {
 	/* gives back what was captured late; the id of the refund */
 	Datum (*refund_late)(const Payment *payment);
-	/* charges that the house made for invoices, which are locked, have ended */
-	void (*charges_ended)(const Payment *payments, int count);
 } PaymentEndPort;
 extern PaymentEndPort payment_end_port;
 

@@ -19,9 +19,6 @@ typedef struct PayableInvoice
 
 extern PaymentStatus payment_status(const Payment *payment);
 
-/* What the house asks for by itself: it waits behind those who pay, and is never refused. */
-extern bool payment_by_house(const Payment *payment);
-
 /* False when a key was used meanwhile: fewer rows than given were written then. */
 extern bool payments_insert(const Payment *payments, int count);
 extern void attempts_insert(const Payment *payments, int count);
