@@ -33,6 +33,7 @@ typedef struct Flight
 static HttpClient *client = NULL;
 static dlist_head ended = DLIST_STATIC_INIT(ended);
 static dlist_head unsent = DLIST_STATIC_INIT(unsent);
+static int ended_count = 0;
 static int unsent_count = 0;
 static BreakerVerdict permits[MAX_PERMITS];
 static int permit_count = 0;
@@ -84,7 +85,13 @@ flights_room(void)
 bool
 flights_any_done(void)
 {
-	return !dlist_is_empty(&ended) || !dlist_is_empty(&unsent);
+	return ended_count + unsent_count > 0;
+}
+
+int
+flights_ended_count(void)
+{
+	return ended_count;
 }
 
 int
@@ -185,6 +192,7 @@ flight_end(Flight *flight, const HttpResponse *response)
 	bulkhead_leave(DOWNSTREAM);
 	flight->breaker_closed = breaker_is_closed(DOWNSTREAM);
 	dlist_push_tail(&ended, &flight->node);
+	ended_count++;
 }
 
 void
@@ -243,11 +251,12 @@ forget_first(dlist_head *flights)
 }
 
 void
-flights_forget(int ended_count, int unsent_forgotten)
+flights_forget(int ended_forgotten, int unsent_forgotten)
 {
-	for (int i = 0; i < ended_count; i++)
+	for (int i = 0; i < ended_forgotten; i++)
 		forget_first(&ended);
 	for (int i = 0; i < unsent_forgotten; i++)
 		forget_first(&unsent);
+	ended_count -= ended_forgotten;
 	unsent_count -= unsent_forgotten;
 }

@@ -33,6 +33,7 @@ extern void flights_wait(long timeout_ms);
 extern int flights_ended(GatewayResult *results, int most);
 extern int flights_unsent(GatewayWork **works, int most);
 extern void flights_forget(int ended, int unsent);
+extern int flights_ended_count(void);
 extern bool flights_any_done(void);
 
 #endif

@@ -29,6 +29,8 @@
 #define MAX_BATCH 128        /* recorded, or claimed, in one transaction */
 #define MAINTENANCE_MS 60000 /* between two looks at what is stuck, and at collections */
 #define MAINTENANCE_ROWS 100 /* of each, in one transaction */
+#define GATHER_MS 2
+#define GATHER_FROM 8
 #define THROTTLE_MS 20 /* after a claim that found nothing although something was due; doubled */
 #define MAX_THROTTLE_MS 10000
 #define REFUSED_MS 1000 /* the longest before a circuit breaker is asked again: it may be reset */
@@ -52,7 +54,7 @@ static struct
 /* The present transaction, and what follows from it once it is committed. */
 static struct
 {
-	MemoryContext context; /* of all of this */
+	MemoryContext context; /* of all of this, and of the claimed until that is committed */
 	int recorded;
 	int unclaimed;
 	GatewayWork **claimed;
@@ -111,10 +113,23 @@ quiet_ms(void)
 	return TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
 }
 
+/* Where many are in the air, a moment more is worth it: they end together, at the price of one. */
+static void
+gather_ended(void)
+{
+	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), GATHER_MS);
+
+	while (flights_in_air() >= GATHER_FROM && flights_ended_count() > 0 &&
+		   flights_ended_count() * 2 < flights_in_air() && !MyLatch->is_set &&
+		   !is_over(until, GetCurrentTimestamp()))
+		flights_wait(1);
+}
+
 static bool
 worker_idle(long most_ms, bool paused)
 {
 	flights_wait(paused ? most_ms : Min(most_ms, quiet_ms()));
+	gather_ended();
 	if (MyLatch->is_set)
 	{
 		ResetLatch(MyLatch);
@@ -160,16 +175,35 @@ look_later(void)
 	next.look_at = TimestampTzPlusMilliseconds(now, next.throttle_ms);
 }
 
+/* What was made after a statement lives until spi_end(), too short for the calls. */
+static void
+claim_keep(GatewayWork **works, int count, GatewayAddress *address)
+{
+	MemoryContext caller = MemoryContextSwitchTo(batch.context);
+
+	batch.claimed = palloc(sizeof(GatewayWork *) * Max(count, 1));
+	memcpy(batch.claimed, works, sizeof(GatewayWork *) * count);
+	batch.claimed_count = count;
+	batch.address = *address;
+	batch.address.url = pstrdup(address->url);
+	batch.address.api_key = address->api_key != NULL ? pstrdup(address->api_key) : NULL;
+	gateway_address_wipe(address);
+	MemoryContextSwitchTo(caller);
+}
+
 static void
 claim_due(void)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	TimestampTz again;
+	GatewayAddress address;
+	GatewayWork **works;
 	int admitted;
+	int claimed;
 
 	if (!may_claim(now))
 		return;
-	if (!gateway_address(&batch.address))
+	if (!environment_may_speak())
 	{
 		next.look_at = TimestampTzPlusMilliseconds(now, MAX_THROTTLE_MS);
 		return;
@@ -180,8 +214,14 @@ claim_due(void)
 		next.look_at = Min(again, TimestampTzPlusMilliseconds(now, REFUSED_MS));
 		return;
 	}
+	if (!gateway_address(&address))
+	{
+		next.look_at = TimestampTzPlusMilliseconds(now, MAX_THROTTLE_MS);
+		return;
+	}
 	wake_worker_looks(WORKER_GATEWAY);
-	batch.claimed_count = gateway_claim(admitted, works_context, &batch.claimed);
+	claimed = gateway_claim(admitted, batch.context, &works);
+	claim_keep(works, claimed, &address);
 	if (batch.claimed_count < admitted)
 		look_later();
 }
@@ -204,17 +244,13 @@ maintain(void)
 static void
 worker_tick(void)
 {
-	MemoryContext caller;
-
 	if (is_over(next.maintain_at, GetCurrentTimestamp()))
 	{
 		maintain();
 		return;
 	}
-	caller = MemoryContextSwitchTo(batch.context);
 	record_ended();
 	claim_due();
-	MemoryContextSwitchTo(caller);
 }
 
 static void
@@ -237,8 +273,10 @@ worker_committed(void)
 	batch.committed = true;
 	flights_forget(batch.recorded, batch.unclaimed);
 	batch.recorded = batch.unclaimed = 0;
-	while (batch.sent < batch.claimed_count)
-		flights_send(batch.claimed[batch.sent++], &batch.address);
+	for (int i = 0; i < batch.claimed_count; i++)
+		MemoryContextSetParent(batch.claimed[i]->context, works_context);
+	for (; batch.sent < batch.claimed_count; batch.sent++)
+		flights_send(batch.claimed[batch.sent], &batch.address);
 	MemoryContextSwitchTo(caller);
 	batch_forget();
 	status_count(&counts, flights_in_air());
@@ -248,13 +286,8 @@ worker_committed(void)
 static void
 worker_aborted(void)
 {
-	for (; batch.sent < batch.claimed_count; batch.sent++)
-	{
-		if (batch.committed)
-			flights_keep_unsent(batch.claimed[batch.sent]);
-		else
-			gateway_free(batch.claimed[batch.sent]);
-	}
+	while (batch.committed && batch.sent < batch.claimed_count)
+		flights_keep_unsent(batch.claimed[batch.sent++]);
 	batch_forget();
 	next.look = true;
 	next.look_at = 0;
