@@ -212,17 +212,19 @@ int
 gateway_claim(int most, MemoryContext keep, GatewayWork ***works)
 {
 	Claim claim = {.now = clock_real(), .keep = keep, .most = most};
+	MemoryContext caller = CurrentMemoryContext; /* a statement leaves another */
 
 	*works = NULL;
 	if (most <= 0 || !gateway_configured() || !environment_may_speak())
 		return 0;
 	claim.token = id_new();
-	claim.works = palloc(sizeof(GatewayWork *) * most);
+	claim.works = MemoryContextAlloc(caller, sizeof(GatewayWork *) * most);
 	for (int priority = 0; priority < PRIORITIES && claim.count < most; priority++)
 		claim_walk(&claim, priority);
 	works_describe(claim.works, claim.count);
 	claim_drop_unfit(&claim);
 	attempts_begin(claim.works, claim.count, claim.now);
+	MemoryContextSwitchTo(caller);
 	*works = claim.works;
 	return claim.count;
 }
@@ -255,22 +257,35 @@ gateway_next_due(TimestampTz *when)
 	return !isnull;
 }
 
-static void
-read_api_key(void *to)
+typedef struct KeyReading
 {
-	((GatewayAddress *) to)->api_key = secret_read(API_KEY_SECRET);
+	GatewayAddress *to;
+	MemoryContext context;
+} KeyReading;
+
+static void
+read_api_key(void *argument)
+{
+	KeyReading *reading = argument;
+	char *key = secret_read(API_KEY_SECRET);
+
+	if (key == NULL)
+		return;
+	reading->to->api_key = MemoryContextStrdup(reading->context, key);
+	explicit_bzero(key, strlen(key));
 }
 
 bool
 gateway_address(GatewayAddress *to)
 {
+	KeyReading reading = {to, CurrentMemoryContext};
 	ErrorData *error;
 
 	*to = (GatewayAddress){.amounts = (GatewayAmounts) gateway_settings.amounts};
 	if (!gateway_configured())
 		return false;
 	to->url = pstrdup(gateway_url());
-	error = run_isolated(read_api_key, to);
+	error = run_isolated(read_api_key, &reading);
 	if (error == NULL)
 		return true;
 	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
