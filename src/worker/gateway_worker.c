@@ -152,6 +152,12 @@ record_ended(void)
 	batch.unclaimed = flights_unsent(unsent, MAX_BATCH);
 	if (batch.unclaimed > 0)
 		gateway_unclaim(unsent, batch.unclaimed, GetCurrentTimestamp());
+	if (batch.recorded + batch.unclaimed > 0)
+	{
+		/* it may be due again before anything else is */
+		next.look = true;
+		next.look_at = 0;
+	}
 }
 
 /*
