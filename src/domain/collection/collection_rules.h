@@ -12,17 +12,15 @@
 #define SCHEDULE_MAX_DAY 365
 #define CODES_MAX 100
 
-/* Days after the first decline, rising. */
 typedef struct RetrySchedule
 {
 	int count;
-	int days[SCHEDULE_MAX_STEPS];
+	int days[SCHEDULE_MAX_STEPS]; /* after the first decline, rising */
 } RetrySchedule;
 
-/* What of an invoice decides whether it is charged again. */
 typedef struct CollectionFacts
 {
-	InvoiceStatus status;
+	InvoiceStatus status; /* of the invoice */
 	Money due;
 	bool automatic; /* the customer is charged by the house */
 	bool pending;   /* a payment of it is not decided */
@@ -42,12 +40,11 @@ extern const char *codes_check(const char *text);
 /* Whether a list of codes, separated by commas, holds a code. */
 extern bool codes_hold(const char *text, const char *code);
 
-/* How often a charge was declined since the first time, the last time now. */
 typedef struct Declines
 {
-	int count;
+	int count; /* since the first one */
 	TimestampTz first;
-	TimestampTz now;
+	TimestampTz now; /* the last one */
 } Declines;
 
 /*
