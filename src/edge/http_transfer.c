@@ -6,10 +6,9 @@
  * more memory than its limit. NOT_SENT is said only where not one byte of the request left this
  * process. Nothing is thrown through libcurl: its callbacks call nothing that can raise.
  *
- * libcurl itself sends a request again, with the same headers, when a connection that it had kept
- * turns out to be closed before any byte of the answer. So what must not happen twice needs a key
- * that the other side knows it by; and a request that failed to connect at its second try counts as
- * sent.
+ * libcurl would send a request again when a connection that it had kept turns out to be closed before
+ * any byte of the answer. A request with a body is not sent again so: the other side may have taken
+ * it, and only the caller knows whether that may happen twice.
  */
 #include "postgres.h"
 
@@ -106,6 +105,20 @@ open_socket(void *argument, curlsocktype purpose, struct curl_sockaddr *address)
 	return opened;
 }
 
+/* CURLOPT_PREREQFUNCTION: before a request leaves, for the first time or again. */
+static int
+before_request(void *argument, char *remote, char *local, int remote_port, int local_port)
+{
+	HttpTransfer *transfer = argument;
+	long sent = 0;
+
+	(void) curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent);
+	if (transfer->request_body == NULL || sent == 0)
+		return CURL_PREREQFUNC_OK;
+	strlcpy(transfer->error, "the connection was closed before an answer", sizeof(transfer->error));
+	return CURL_PREREQFUNC_ABORT;
+}
+
 /* CURLOPT_CLOSESOCKETFUNCTION */
 static int
 close_socket(void *argument, curl_socket_t socket)
@@ -143,6 +156,8 @@ set_constants(HttpTransfer *transfer)
 	SET(CURLOPT_WRITEDATA, transfer);
 	SET(CURLOPT_HEADERFUNCTION, receive_header);
 	SET(CURLOPT_HEADERDATA, transfer);
+	SET(CURLOPT_PREREQFUNCTION, before_request);
+	SET(CURLOPT_PREREQDATA, transfer);
 	SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	SET(CURLOPT_OPENSOCKETDATA, transfer);
 	SET(CURLOPT_CLOSESOCKETFUNCTION, close_socket);
@@ -303,17 +318,16 @@ make_printable(char *text)
 	}
 }
 
-/*
- * By the bytes of requests that left, not by the error: a request that was sent again counts with
- * both. Times do not tell: newer releases of libcurl fill them for what never connected.
- */
+/* By the bytes that left, not by the error: a request that was sent again counts with both sends. */
 static bool
 nothing_was_sent(CURL *easy)
 {
 	long request_size = 1;
+	curl_off_t pretransfer = 1;
 
 	(void) curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_size);
-	return request_size == 0;
+	(void) curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &pretransfer);
+	return request_size == 0 && pretransfer == 0;
 }
 
 static HttpResult

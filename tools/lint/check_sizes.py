@@ -24,6 +24,7 @@ EXCEPTIONS = {
 HOOKS = {
     "src/edge/http.c:watch_socket": "CURLMOPT_SOCKETFUNCTION",
     "src/core/drop_guard.c:guard_object": "object_access_hook",
+    "src/edge/http_transfer.c:before_request": "CURLOPT_PREREQFUNCTION",
 }
 
 FUNCTION = re.compile(r"^(\w+)(\((?:[^(){};]|\([^(){};]*\))*\))[^(){};]*\n\{(.*?)^\}",

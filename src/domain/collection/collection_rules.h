@@ -12,15 +12,17 @@
 #define SCHEDULE_MAX_DAY 365
 #define CODES_MAX 100
 
+/* Days after the first decline, rising. */
 typedef struct RetrySchedule
 {
 	int count;
-	int days[SCHEDULE_MAX_STEPS]; /* after the first decline, rising */
+	int days[SCHEDULE_MAX_STEPS];
 } RetrySchedule;
 
+/* What of an invoice decides whether it is charged again. */
 typedef struct CollectionFacts
 {
-	InvoiceStatus status; /* of the invoice */
+	InvoiceStatus status;
 	Money due;
 	bool automatic; /* the customer is charged by the house */
 	bool pending;   /* a payment of it is not decided */
@@ -40,11 +42,12 @@ extern const char *codes_check(const char *text);
 /* Whether a list of codes, separated by commas, holds a code. */
 extern bool codes_hold(const char *text, const char *code);
 
+/* How often a charge was declined since the first time, the last time now. */
 typedef struct Declines
 {
-	int count; /* since the first one */
+	int count;
 	TimestampTz first;
-	TimestampTz now; /* the last one */
+	TimestampTz now;
 } Declines;
 
 /*
