@@ -11,6 +11,7 @@ import os
 import sys
 import time
 
+from gateway import bench_gateway
 from ledger import bench_ledger, bench_wallet
 from server import PAIRS, QUICK, Failed, Load, Server, Session, buffers, measure, median, percentile
 
@@ -93,10 +94,10 @@ class Bench:
         self.table = Table()
         self.count = 0
 
-    def database(self, customers):
+    def database(self, customers, name=None):
         """A session in a new database with the extension, the limit's tables and a plan."""
         self.count += 1
-        name = f"bench_{self.count}"
+        name = name or f"bench_{self.count}"
         admin = Session("postgres")
         admin.run(f"CREATE DATABASE {name}")
         admin.close()
@@ -466,6 +467,7 @@ MEASUREMENTS = {
     "latency": bench_latency,
     "memory": bench_memory,
     "wallet": bench_wallet,
+    "gateway": bench_gateway,
 }
 ON_DEMAND = {"million": bench_million, "ledger": bench_ledger}
 

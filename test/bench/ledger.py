@@ -52,8 +52,8 @@ LIMIT_KEYED = WARM + MOVE.format(**KEYED) + EVENT.format(key=":key::text") + ANS
 LIMIT_LEDGER = WARM + MOVE.format(**BARE) + ANSWER
 
 
-def database(bench, wallets):
-    session = bench.database(wallets)
+def database(bench, wallets, name=None):
+    session = bench.database(wallets, name)
     session.run(f"\\i {HERE}/wallet.sql")
     session.run(f"CALL bench.fill_wallets({wallets})")
     session.run("VACUUM ANALYZE")
