@@ -46,9 +46,12 @@ class Provider:
     def kill(self):
         self.stop(signal.SIGKILL)
 
+    def connection(self, timeout):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+
     def request(self, method, path, document=None, headers=None, timeout=PATIENCE):
         """(status, what the body says)."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        connection = self.connection(timeout)
         try:
             connection.request(method, path, None if document is None else json.dumps(document), headers or {})
             answer = connection.getresponse()

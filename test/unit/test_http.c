@@ -455,6 +455,7 @@ note_thread(int signal)
 static void
 signals_are_handled_in_the_main_thread_only(void)
 {
+	HttpClient *client = open_client(8);
 	FILE *status;
 	char path[64];
 	char line[256];
@@ -466,8 +467,6 @@ signals_are_handled_in_the_main_thread_only(void)
 	(void) sigaddset(&usr1, SIGUSR1);
 	for (int i = 0; i < 200; i++)
 	{
-		/* one for each: libcurl 8.14 forgets the name of a lookup when a handle does its next */
-		HttpClient *client = open_client(1);
 		HttpRequest request = request_of(PORT_HTTP, "/ok");
 		HttpResponse *response;
 
@@ -480,9 +479,9 @@ signals_are_handled_in_the_main_thread_only(void)
 		(void) pthread_sigmask(SIG_UNBLOCK, &usr1, NULL);
 		CHECK_INT(response->result, HTTP_NOT_SENT);
 		http_free(client, response);
-		http_close(client);
 	}
 	CHECK(!elsewhere);
+	http_close(client);
 	/* and the caller's own mask is as it was */
 	(void) snprintf(path, sizeof(path), "/proc/%d/status", (int) getpid());
 	status = fopen(path, "r");
