@@ -635,6 +635,8 @@ CALL pg_temp.add('verify', 'since',
 \i :cases
 \set cases :tests /sql/include/gateway_cases_edge.sql
 \i :cases
+\set cases :tests /sql/include/gateway_cases_gw.sql
+\i :cases
 \set cases :tests /sql/include/gateway_cases_hook.sql
 \i :cases
 \set cases :tests /sql/include/gateway_cases_worker.sql
