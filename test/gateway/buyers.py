@@ -122,9 +122,10 @@ class Buyer(Worker):
         if not self.open:
             return
         ids = ", ".join(quote(payment) for payment in self.open)
-        for payment, status in self.ask("SELECT payment_id, status FROM billing.payments WHERE status <> 'PENDING'"
-                                        f" AND payment_id IN ({ids})"):
-            what = self.open.pop(payment)
+        decided = self.ask("SELECT payment_id, status FROM billing.payments WHERE status <> 'PENDING'"
+                           f" AND payment_id IN ({ids})")
+        # all are taken first: paying again may look again
+        for payment, status, what in [(*row, self.open.pop(row[0])) for row in decided]:
             if status == "APPROVED":
                 self.paid.append(payment)
                 if self.refunds_left > 0 and self.random.random() < 0.25:
