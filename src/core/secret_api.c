@@ -4,7 +4,8 @@
  *
  * Guarantees: of one name at most one value is present and one more is live, the one that it
  * replaced, until its overlap ends. No value goes into a statement, the audit log or an error; what
- * the caller's own statement says is in his hands. Locks: the rows of the secret, in their order.
+ * the caller's own statement says is in his hands. Locks: the advisory lock of the name, then the rows of
+ * the secret, in their order.
  */
 #include "postgres.h"
 
@@ -22,6 +23,16 @@
 
 #define MAX_OVERLAP_DAYS 366
 
+/* A name that has no row yet has no row to lock. */
+static Stmt lock_name = {
+	.name = "lock_secret_name",
+	.sql = "SELECT FROM pg_catalog.pg_advisory_xact_lock("
+		   "pg_catalog.hashtextextended('billing.secrets ' || $1, 0))",
+	.expect = SPI_OK_SELECT,
+	.nargs = 1,
+	.argtypes = {TEXTOID},
+};
+
 static Stmt retire_present = {
 	.name = "retire_present_secret",
 	.sql = "UPDATE billing.secrets s SET retires_at = pg_catalog.clock_timestamp() + $2"
@@ -32,10 +43,7 @@ static Stmt retire_present = {
 	.by_index = true,
 };
 
-/*
- * What was replaced before, and what is over already. Never what is present: another transaction may
- * have set it meanwhile.
- */
+/* What was replaced before, and what is over already; never what is present. */
 static Stmt delete_older = {
 	.name = "delete_older_secrets",
 	.sql = "DELETE FROM billing.secrets s WHERE s.name = $1 AND s.retires_at IS NOT NULL"
@@ -159,6 +167,15 @@ audit_secret(const char *action, const char *name, const char *key_id)
 	audit_append(&entry, 1);
 }
 
+static void
+secret_lock(const char *name)
+{
+	StmtArgs args = {0};
+
+	arg_text(&args, name);
+	stmt_run(&lock_name, &args);
+}
+
 /* What was present retires, and nothing else stays. */
 static void
 retire(const char *name, Datum overlap)
@@ -207,6 +224,7 @@ billing_set_secret(PG_FUNCTION_ARGS)
 	}
 	PG_END_TRY();
 	spi_begin();
+	secret_lock(box.name);
 	retire(box.name, overlap);
 	box_args(&box, &args);
 	if (stmt_run(&insert_secret, &args).count == 0)
@@ -228,6 +246,7 @@ billing_drop_secret(PG_FUNCTION_ARGS)
 	actor_require_admin();
 	name = arg_name(fcinfo, 0);
 	spi_begin();
+	secret_lock(name);
 	arg_text(&args, name);
 	found = stmt_run(&delete_secret, &args).count > 0;
 	if (found)

@@ -16,6 +16,7 @@ package FaultScenarios;
 use strict;
 use warnings;
 
+use FaultGatewayScenarios;
 use FaultMoneyScenarios;
 
 my $may = '2026-05-10T00:00Z';
@@ -278,6 +279,6 @@ our %by_sessions = (put_back_wallet => 'two calls of one key at once: test/isola
 # Volatile functions that write nothing.
 our %read_only = (window_snapshot => 'takes a transaction id and reads the present snapshot');
 
-our @all = map { { before => '', now => $june_2, repeats => 1, procedure => 0, %$_ } } @customers, @workers, @usage, @money, @FaultMoneyScenarios::all;
+our @all = map { { before => '', now => $june_2, repeats => 1, procedure => 0, %$_ } } @customers, @workers, @usage, @money, @FaultMoneyScenarios::all, @FaultGatewayScenarios::all;
 
 1;

@@ -35,7 +35,10 @@ my $helpers = qq{
 	BEGIN
 		FOR name IN SELECT relname $tables LOOP
 			SELECT array_agg(attname) FILTER (WHERE atttypid IN ('xid8'::regtype, 'pg_snapshot'::regtype)
-					OR attname IN ('attempts', 'lock_wait_us', 'last_position', 'database_name', 'database_oid', 'row_digest')),
+					OR attname IN ('attempts', 'lock_wait_us', 'last_position', 'database_name', 'database_oid', 'row_digest')
+					-- what is of the real clock, random, or a hash of ids
+					OR name || '.' || attname IN ('secrets.nonce', 'secrets.ciphertext', 'secrets.created_at', 'secrets.retires_at',
+						'gateway_webhooks.received_at', 'gateway_webhooks.body_digest', 'gateway_calls.created_at', 'gateway_calls.due_at')),
 				CASE WHEN bool_or(attname = 'position')
 					THEN 'jsonb_build_object(''position'', row_number() OVER (ORDER BY position))' ELSE '''{}''' END
 			INTO volatile, rank
@@ -145,9 +148,17 @@ sub new
 	$node->init;
 	# outside of the data directory, so that it counts
 	append_to_file($node->basedir . '/environment.conf', "billing.environment = 'faults'\n");
+	for my $keys ([ '', 'new ' . '22' x 32, 'old ' . '11' x 32 ], [ '_old', 'old ' . '11' x 32 ])
+	{
+		my ($suffix, @lines) = @$keys;
+		my $file = $node->data_dir . "/billing_fault_keys$suffix";
+		append_to_file($file, join "", map { "$_\n" } @lines);
+		chmod 0600, $file or die "chmod $file: $!";
+	}
 	$node->append_conf('postgresql.conf',
 		"restart_after_crash = on\nfsync = off\nautovacuum = off\nlog_statement = none\nmax_worker_processes = 4\n"
 		  . "$place\ndynamic_library_path = '$library:\$libdir'\nshared_preload_libraries = '$library/billing.so'\n"
+		  . "billing.secret_key_file = 'billing_fault_keys'\n"
 		  . "include '" . $node->basedir . "/environment.conf'\n");
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE DATABASE house');
