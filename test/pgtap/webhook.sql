@@ -1,6 +1,6 @@
 -- Webhooks of the payment provider: what proves them, what each does once, whatever comes in which order how often.
 BEGIN;
-SELECT plan(129);
+SELECT plan(132);
 \ir include/callers.sql
 \ir ../sql/include/webhook.sql
 SET LOCAL billing.now = '2026-06-02T00:00:00Z';
@@ -92,6 +92,7 @@ SELECT is(pg_temp.with_body(v.body), v.answer, left(v.body, 60) || ': ' || v.ans
 	('{"id": "a", "type": "payment.approved", "idempotencyKey": "k"}', 'ZB002'),
 	(format('{"id": "%s", "type": "ping"}', repeat('x', 129)), 'ZB002'), (format('{"id": "%s", "type": "ping"}', repeat('x', 128)), 'IGNORED'),
 	(format('{"id": "a", "type": "%s"}', repeat('x', 65)), 'ZB002'), (format('{"id": "a", "type": "payment.approved", "pgReferenceId": "%s"}', repeat('x', 257)), 'ZB002'),
+	('{"id": "a", "type": "payment.approved", "pgReferenceId": "a b"}', 'ZB002'), (U&'{"id": "a", "type": "refund.approved", "pgReferenceId": "\D55C"}', 'ZB002'),
 	(repeat('[', 30000), 'ZB002'), ('{"id": "deep", "type": "ping", "a": ' || repeat('[', 1000) || repeat(']', 1000) || '}', 'IGNORED'),
 	('{"id": "number", "type": "ping", "a": 1e100000}', 'IGNORED'), ('{"id": "number 2", "type": "ping", "a": 1e1000000}', 'ZB002'),
 	(rpad('{"id": "large", "type": "ping"}', 65536), 'IGNORED'), (rpad('{"id": "too large", "type": "ping"}', 65537), 'ZB301')) v(body, answer);
@@ -134,8 +135,11 @@ SELECT is(pg_temp.deliver('u-1', 'payment.rejected', :'p', NULL), 'APPLIED', 'a 
 SELECT is(pg_temp.state(:'p'), 'FAILED PG_REJECTED CREATED', 'has one of ours');
 SELECT pg_temp.payment('long') AS p \gset
 SELECT is(pg_temp.deliver('l-1', 'payment.rejected', :'p', NULL, repeat(U&'\D55C', 100)), 'APPLIED', 'codes and messages of any length');
-SELECT is((SELECT format('%s %s', octet_length(failure_code), octet_length(failure_message)) FROM billing.payments WHERE payment_id = :'p'), '63 311', 'are cut between characters');
+SELECT is((SELECT format('%s %s', octet_length(failure_code), octet_length(failure_message)) FROM billing.payments WHERE payment_id = :'p'), '64 311', 'are cut');
 
+SELECT pg_temp.payment('odd') AS p \gset
+SELECT pg_temp.deliver(convert_to(jsonb_build_object('id', 'o-1', 'type', 'payment.rejected', 'idempotencyKey', :'p', 'errorCode', E'NO\t1', 'errorMessage', E'line 1\nline 2')::text, 'UTF8'));
+SELECT is((SELECT failure_code || ' ' || failure_message FROM billing.payments WHERE payment_id = :'p'), 'NO?1 line 1 line 2', 'and keep no control characters');
 SELECT (billing.request_top_up('filled', 70, 'KRW')).payment_id AS p \gset
 SELECT is(pg_temp.deliver('t-1', 'payment.approved', :'p'), 'APPLIED', 'the approval of a top-up');
 SELECT is((SELECT balance FROM billing.wallets WHERE customer_id = 'filled'), 70::numeric, 'fills the wallet');

@@ -3,7 +3,7 @@
  *	  The body of a webhook: one JSON object.
  *
  * Guarantees: no byte of it reaches a row unless it is valid UTF-8 of the server, of the expected type
- * and in its bounds. References are never cut; codes and messages of a decline are. Locks nothing.
+ * and in its bounds, by the rules for answers to calls: references are never cut, codes and messages are. Locks nothing.
  */
 #include "postgres.h"
 
@@ -110,32 +110,65 @@ required_member(const Jsonb *document, const char *name, size_t most)
 	return value;
 }
 
+/* A reference goes into requests of refunds: it is printable and without blanks, as in answers to calls. */
 static char *
-cut_member(const Jsonb *document, const char *name, int most)
+reference_member(const Jsonb *document)
 {
-	char *value = text_member(document, name);
+	char *value = required_member(document, "pgReferenceId", MAX_WEBHOOK_REFERENCE);
 
-	if (value != NULL && strlen(value) > (size_t) most)
-		value[pg_mbcliplen(value, (int) strlen(value), most)] = '\0';
+	for (const char *c = value; *c != '\0'; c++)
+	{
+		if (*c <= ' ' || *c > '~')
+			malformed(
+				"\"pgReferenceId\" has characters other than printable ASCII without blanks.");
+	}
+	return value;
+}
+
+static char *
+code_member(const Jsonb *document)
+{
+	char *value = text_member(document, "errorCode");
+
+	if (value == NULL)
+		return REJECTED_CODE;
+	for (char *c = value; *c != '\0'; c++)
+	{
+		if (*c <= ' ' || *c > '~')
+			*c = '?';
+	}
+	if (strlen(value) > MAX_WEBHOOK_CODE)
+		value[MAX_WEBHOOK_CODE] = '\0';
+	return value;
+}
+
+/* For people: cut between two characters, control characters made blanks. */
+static char *
+message_member(const Jsonb *document)
+{
+	char *value = text_member(document, "errorMessage");
+
+	if (value == NULL)
+		return NULL;
+	if (strlen(value) > MAX_WEBHOOK_MESSAGE)
+		value[pg_mbcliplen(value, (int) strlen(value), MAX_WEBHOOK_MESSAGE)] = '\0';
+	for (char *c = value; *c != '\0'; c++)
+	{
+		if (((unsigned char) *c < ' ') || *c == 0x7f)
+			*c = ' ';
+	}
 	return value;
 }
 
 static ProviderAnswer
 answer_of(const Jsonb *document, const WebhookType *type)
 {
-	ProviderAnswer answer = {0};
-	char *code;
-
 	if (type->approved)
 		return (ProviderAnswer){.outcome = PROVIDER_APPROVED,
-								.reference = required_member(document, "pgReferenceId",
-															 MAX_WEBHOOK_REFERENCE)};
-	code = cut_member(document, "errorCode", MAX_WEBHOOK_CODE);
-	answer.outcome = PROVIDER_DECLINED;
-	answer.reference = bounded_member(document, "pgReferenceId", MAX_WEBHOOK_REFERENCE);
-	answer.failure_code = code == NULL ? REJECTED_CODE : code;
-	answer.failure_message = cut_member(document, "errorMessage", MAX_WEBHOOK_MESSAGE);
-	return answer;
+								.reference = reference_member(document)};
+	return (ProviderAnswer){.outcome = PROVIDER_DECLINED,
+							.failure_code = code_member(document),
+							.failure_message = message_member(document)};
 }
 
 WebhookEvent
