@@ -126,7 +126,7 @@ webhook_require_authentic(const Jsonb *headers, const bytea *body)
 {
 	char *timestamp = header_value(headers, TIMESTAMP_HEADER);
 	char *signatures = header_value(headers, SIGNATURE_HEADER);
-	WebhookProof proof;
+	WebhookProof proof = {0};
 	bool formed = timestamp != NULL && signatures != NULL &&
 				  webhook_proof_parse(timestamp, signatures, &proof);
 
