@@ -6,12 +6,10 @@
 
 #include "core/shared.h"
 #include "edge/bulkhead.h"
-#include "funcapi.h"
 #include "harness.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/procarray.h"
-#include "utils/builtins.h"
 
 #define PIDS 1000
 
@@ -52,26 +50,6 @@ PGPROC *
 BackendPidGetProc(int pid)
 {
 	return dead[pid] ? NULL : (PGPROC *) piece;
-}
-
-/* of the view, which no test here asks */
-
-void
-InitMaterializedSRF(FunctionCallInfo fcinfo, bits32 flags)
-{
-	abort();
-}
-
-void
-tuplestore_putvalues(Tuplestorestate *state, TupleDesc tdesc, Datum *values, bool *isnull)
-{
-	abort();
-}
-
-text *
-cstring_to_text(const char *s)
-{
-	abort();
 }
 
 /* ---- the tests ---- */
