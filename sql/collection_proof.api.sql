@@ -50,7 +50,7 @@ CREATE FUNCTION billing.verify_collections(since timestamptz)
 			SELECT d.customer_id, d.dead_letter_id,
 				CASE WHEN d.source = 'PAYMENT' AND d.subject_type = 'INVOICE' AND c.invoice_id IS NULL
 						THEN 'it tells of a collection that does not exist'
-					WHEN (d.status = 'OPEN') <> (d.resolved_at IS NULL AND d.resolved_by IS NULL AND d.resolution IS NULL)
+					WHEN pg_catalog.num_nonnulls(d.resolved_at, d.resolved_by, d.resolution) <> CASE d.status WHEN 'OPEN' THEN 0 ELSE 3 END
 						THEN 'status and resolution disagree' END AS problem
 			FROM billing.dead_letters d
 			LEFT JOIN billing.collections c ON c.customer_id = d.customer_id AND c.invoice_id = d.subject_id

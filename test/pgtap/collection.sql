@@ -1,6 +1,6 @@
 -- Collection of declined invoices: the schedule, what ends it, dead letters.
 BEGIN;
-SELECT plan(83);
+SELECT plan(102);
 SET LOCAL billing.now = '2026-06-02T00:00:00Z';
 
 -- a customer's one invoice, of 100 KRW for May
@@ -201,6 +201,67 @@ SET LOCAL billing.gateway_hard_declines = 'CARD_DECLINED';
 DO $$ BEGIN PERFORM billing.collect_invoices(); END $$;
 SELECT is((SELECT count(*) FROM billing.collections WHERE status = 'ACTIVE'), 0::bigint, 'which declines are for good is a setting');
 
+-- ---- by a provider that answers later -------------------------------------------------------------------------
+SET LOCAL billing.collection_retry_days = '1, 3';
+SET LOCAL billing.gateway_hard_declines = 'FRAUD';
+SET LOCAL billing.gateway_url = 'http://127.0.0.1:9';
+SET LOCAL billing.now = '2026-08-03T00:00:00Z';
+CREATE FUNCTION pg_temp.decide(outcome text) RETURNS void LANGUAGE sql AS $$
+	SELECT billing.resolve_payment(payment_id, outcome, 'ref', 'asked the provider') FROM billing.payments WHERE customer_id = 'remote' AND status = 'PENDING'
+$$;
+DO $$ BEGIN PERFORM billing.ingest_usage('june', 'remote', 'API_CALL', 50, '2026-06-10T00:00:00Z'), billing.run_settlement('remote', '2026-06'); END $$;
+SELECT is(pg_temp.state('remote'), NULL, 'a charge that is queued is none that was declined');
+DO $$ BEGIN PERFORM pg_temp.decide('FAILED'); END $$;
+SELECT is(pg_temp.state('remote'), 'ACTIVE 1 1 08-04 00:00', 'it is once it ends so');
+SET LOCAL billing.now = '2026-08-04T00:00:00Z';
+DO $$ BEGIN PERFORM billing.collect_invoices(); END $$;
+SELECT results_eq($$SELECT p.operation, p.provider, g.priority, g.action FROM billing.gateway_calls g JOIN billing.payments p ON p.payment_id = g.subject_id WHERE g.customer_id = 'remote'$$,
+	$$VALUES ('collection', 'http', 1::smallint, 'SEND')$$, 'a try is queued behind those who wait for an answer');
+SELECT is(pg_temp.state('remote'), 'ACTIVE 1 1 08-04 01:00', 'and waited for');
+DO $$ BEGIN PERFORM pg_temp.decide('FAILED'); END $$;
+SELECT is(pg_temp.state('remote'), 'ACTIVE 2 2 08-06 00:00', 'a decline counts once, whoever tells of it');
+SET LOCAL billing.now = '2026-08-06T00:00:00Z';
+DO $$ BEGIN PERFORM billing.collect_invoices(), pg_temp.decide('APPROVED'); END $$;
+SELECT is(pg_temp.state('remote'), 'COLLECTED 2 2', 'an approval ends it');
+SELECT is(pg_temp.invoice_state('remote'), 'PAID, paid 50, due 0', 'and pays the invoice');
+
 SELECT is_empty($$SELECT check_name, detail FROM billing.verify() WHERE NOT ok$$, 'the proof holds');
+-- ---- what the proof tells -------------------------------------------------------------------------------------
+CREATE TEMP TABLE label AS
+	SELECT invoice_id::text AS id, 'invoice' AS name FROM billing.invoice_headers UNION ALL SELECT payment_id::text, 'payment' FROM billing.payments;
+\ir include/damage.sql
+SELECT pg_temp.tells(v.statement, ARRAY[v.told], 'collections tells ' || v.what)
+FROM (VALUES
+	($$UPDATE billing.collections SET attempts = attempts + 1 WHERE customer_id = 'mended'$$,
+		'collections: collections mended invoice: attempts is not the number of charges that were declined', 'a decline too many'),
+	($$UPDATE billing.payments SET operation = 'pay_invoice' WHERE customer_id = 'sent'$$,
+		'collections: collections sent invoice: attempts is not the number of charges that were declined', 'one that is none'),
+	($$DELETE FROM billing.collections WHERE customer_id = 'sent'$$,
+		'collections: collections sent invoice: a charge was declined, but nobody collects it', 'a decline that nobody collects'),
+	($$DELETE FROM billing.dead_letters WHERE customer_id = 'FAIL_all' AND status = 'OPEN'$$,
+		'collections: collections FAIL_all invoice: EXHAUSTED, but without its dead letter', 'a lost dead letter'),
+	($$UPDATE billing.collections SET status = 'COLLECTED' WHERE customer_id = 'gone'$$,
+		'collections: collections gone invoice: COLLECTED, but not by one charge', 'what nobody collected'),
+	($$UPDATE billing.collections SET status = 'STOPPED', stop_reason = 'PAID' WHERE customer_id = 'gone'$$,
+		'collections: collections gone invoice: a dead letter stands for it, but it is not EXHAUSTED', 'a letter of what goes on'),
+	($$UPDATE billing.payments SET operation = 'settlement' WHERE customer_id = 'mended' AND status = 'APPROVED'$$,
+		'collections: collections mended invoice: COLLECTED, but not by one charge', 'a collection without its charge')
+) AS v(statement, told, what);
+-- these a CHECK refuses before
+ALTER TABLE billing.collections DROP CONSTRAINT collections_counts, DROP CONSTRAINT collections_active, DROP CONSTRAINT collections_stopped;
+ALTER TABLE billing.dead_letters DROP CONSTRAINT dead_letters_resolved;
+SELECT pg_temp.tells(v.statement, ARRAY[v.told], 'collections tells ' || v.what)
+FROM (VALUES
+	($$UPDATE billing.collections SET next_attempt_at = '2026-09-01' WHERE customer_id = 'sent'$$,
+		'collections: collections sent invoice: status and next_attempt_at disagree', 'a try of what has ended'),
+	($$UPDATE billing.collections SET ended_at = NULL WHERE customer_id = 'sent'$$,
+		'collections: collections sent invoice: status and ended_at disagree', 'an end without a time'),
+	($$UPDATE billing.collections SET stop_reason = NULL WHERE customer_id = 'sent'$$,
+		'collections: collections sent invoice: status and stop_reason disagree', 'a stop without a reason'),
+	($$UPDATE billing.collections SET step = attempts + 1 WHERE customer_id = 'sent'$$,
+		'collections: collections sent invoice: more steps than attempts', 'steps that nobody made'),
+	($$UPDATE billing.dead_letters SET resolution = NULL WHERE customer_id = 'gone'$$,
+		'collections: dead_letters gone: status and resolution disagree', 'a letter that ended without a reason')
+) AS v(statement, told, what);
 SELECT * FROM finish();
 ROLLBACK;

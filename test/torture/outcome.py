@@ -25,6 +25,9 @@ PARTS = {
                 " WHERE a.customer_id = p.customer_id AND a.payment_id = p.payment_id)"
                 " FROM billing.payments p JOIN billing.invoices i ON i.customer_id = p.customer_id"
                 " AND i.invoice_id = p.target_id ORDER BY 1, 2, 6 NULLS FIRST",
+    "collections": "SELECT i.customer_id, i.period, c.status, c.attempts, c.step, c.last_failure_code"
+                   " FROM billing.collections c JOIN billing.invoices i ON i.customer_id = c.customer_id"
+                   " AND i.invoice_id = c.invoice_id ORDER BY 1, 2",
     "wallets": "SELECT w.customer_id, w.currency, w.balance, w.held, w.version FROM billing.wallets w"
                " ORDER BY 1, 2",
     "holds": "SELECT h.customer_id, h.amount, h.captured, h.status, h.idempotency_key, h.release_key"

@@ -48,6 +48,7 @@ AGAINST_JOURNAL = (
 # (part of the outcome, what happened to it, statement)
 AGAINST_OUTCOME = (
     ("invoices", "cost more", "UPDATE billing.invoice_lines SET net = net + 1 WHERE line_no = 1"),
+    ("collections", "are further on", "UPDATE billing.collections SET step = 2, attempts = 2 WHERE status = 'ACTIVE'"),
     ("wallets", "are fuller", "UPDATE billing.wallets SET balance = balance + 1"),
     ("holds", "are open again",
      "UPDATE billing.wallet_holds SET status = 'OPEN', ended_at = NULL WHERE status = 'RELEASED'"),
