@@ -26,7 +26,7 @@ CREATE TABLE billing.collections (
 SELECT pg_catalog.pg_extension_config_dump('billing.collections', '');
 COMMENT ON TABLE billing.collections IS
 'Invoices whose automatic charge was declined, one row each, made by the first decline. ACTIVE: charged again at next_attempt_at; COLLECTED: a later charge was approved; STOPPED: there is nothing to charge any more (stop_reason); EXHAUSTED: given up, with a dead letter, until replay_dead_letter() makes it ACTIVE again. attempts counts all declines, step those since first_failed_at, which a replay begins anew.';
-CREATE INDEX collections_due ON billing.collections (next_attempt_at) WHERE status = 'ACTIVE';
+CREATE INDEX collections_due ON billing.collections (next_attempt_at, invoice_id) WHERE status = 'ACTIVE';
 
 CREATE TABLE billing.dead_letters (
 	customer_id text COLLATE "C" NOT NULL,
