@@ -196,6 +196,8 @@ CREATE TEMP TABLE of_admin (name text, statement text);
 INSERT INTO of_admin VALUES ('set_house_time_zone', $$SELECT billing.set_house_time_zone('UTC')$$), ('purge_usage', $$SELECT billing.purge_usage('2020-01-01')$$),
 	('set_secret', $$SELECT billing.set_secret('a', 'b')$$), ('drop_secret', $$SELECT billing.drop_secret('a')$$), ('rotate_secrets', 'SELECT billing.rotate_secrets()'),
 	('purge_gateway_webhooks', $$SELECT billing.purge_gateway_webhooks('2020-01-01')$$),
+	('replay_dead_letter', $$SELECT billing.replay_dead_letter('00000000-0000-0000-0000-000000000001', 'x')$$),
+	('discard_dead_letter', $$SELECT billing.discard_dead_letter('00000000-0000-0000-0000-000000000001', 'x')$$),
 	('enable_workers', 'SELECT billing.enable_workers()'), ('disable_workers', 'SELECT billing.disable_workers()'),
 	('open_circuit_breaker', $$SELECT billing.open_circuit_breaker('nowhere')$$), ('reset_circuit_breaker', $$SELECT billing.reset_circuit_breaker('gateway')$$);
 SELECT set_eq('SELECT name FROM of_admin', $$SELECT name FROM class WHERE class = 'admin'$$, 'each of the admin''s is tried');
