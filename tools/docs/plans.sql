@@ -103,6 +103,29 @@ SELECT billing.soft_delete('PAYMENT', p.payment_id, 'a test') FROM billing.payme
 SET billing.now = '2026-06-07T00:00:00Z';
 SELECT billing.expire_credits();
 
+-- secrets, webhooks of the payment provider: signed with "whsec", by RFC 2104
+COPY (SELECT 'k1 ' || repeat('11', 32)) TO PROGRAM 'umask 077; cat > billing_plans_keys';
+SET billing.secret_key_file = 'billing_plans_keys';
+SELECT billing.set_secret(n, 'whsec') FROM unnest(ARRAY['gateway_webhook', 'gateway_webhook', 'plans']) n;
+UPDATE billing.secrets SET key_id = 'k0' WHERE name = 'plans';
+COPY (SELECT k || repeat('11', 32) FROM unnest(ARRAY['k1 ', 'k0 ']) k) TO PROGRAM 'umask 077; cat > billing_plans_keys';
+SELECT billing.rotate_secrets();
+SELECT billing.drop_secret('plans');
+CREATE FUNCTION pg_temp.deliver(id text, type text, key text) RETURNS text LANGUAGE sql AS $$
+	SELECT r.result FROM (SELECT floor(extract(epoch FROM clock_timestamp()))::bigint::text, jsonb_build_object(
+		'id', id, 'type', type, 'idempotencyKey', key, 'pgReferenceId', 'plans')::text) d(at, body),
+	LATERAL billing.receive_gateway_webhook('http', jsonb_build_object('X-Webhook-Timestamp', d.at, 'X-Webhook-Signature',
+		'sha256=' || encode(sha256(decode('2b342f393f' || repeat('5c', 59), 'hex') || sha256(decode('415e455355'
+			|| repeat('36', 59), 'hex') || convert_to(d.at || '.' || d.body, 'UTF8'))), 'hex')), convert_to(d.body, 'UTF8')) r
+$$;
+SET billing.gateway_url = 'http://127.0.0.1:9';
+SELECT billing.request_top_up('plans-wallet', 50, 'KRW', idempotency_key => 'plans-webhook');
+SELECT pg_temp.deliver('plans', 'payment.approved', p.provider_key) FROM billing.payments p, generate_series(1, 2) WHERE p.idempotency_key = 'plans-webhook';
+SELECT billing.refund_payment(p.payment_id, 5, idempotency_key => 'plans-webhook') FROM billing.payments p WHERE p.idempotency_key = 'plans-webhook';
+SELECT pg_temp.deliver('plans-refund', 'refund.approved', r.provider_key) FROM billing.refunds r WHERE r.idempotency_key = 'plans-webhook';
+RESET billing.gateway_url;
+SELECT billing.purge_gateway_webhooks('2026-01-01Z');
+
 -- the next month, by several sessions
 SET billing.now = '2026-07-05T00:00:00Z';
 CALL billing.settle_period('2026-06', workers => 2);
