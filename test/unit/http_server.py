@@ -16,6 +16,7 @@ import threading
 import time
 
 connections = 0
+resets = 0
 
 
 def answer(body, status="200 OK", kind="application/json"):
@@ -52,6 +53,7 @@ def send_without_end(client, first, chunk):
 
 def respond(client, request):
     """Answers one request. False: the connection is gone."""
+    global resets
     method, path, headers, body = request
     if path == "/ok":
         client.sendall(answer('{"approved":true}'))
@@ -76,7 +78,10 @@ def respond(client, request):
         while True:
             client.sendall(b"x")
             time.sleep(0.02)
+    elif path == "/resets":
+        client.sendall(answer(str(resets), kind="text/plain"))
     elif path == "/reset":
+        resets += 1
         reset(client)
         return False
     elif path == "/close":
