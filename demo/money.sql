@@ -27,20 +27,32 @@ SELECT balance, available FROM billing.wallets WHERE customer_id = 'globex';
 
 \echo '-- A second order by card. The card is declined, and the order stays payable.'
 SELECT order_id FROM billing.place_order('globex', 'KRW', '[{"sku": "setup", "quantity": 1, "unitPrice": 110}]', 'order-2') \gset second_
-SELECT payment_method_id FROM billing.register_payment_method('globex', 'CARD', 'mock', 'FAIL_stolen', brand => 'visa', last4 => '0002') \gset bad_
+SELECT payment_method_id FROM billing.register_payment_method('globex', 'CARD', :'provider', 'FAIL_stolen', brand => 'visa', last4 => '0002') \gset bad_
 SELECT method, amount, status, failure_code FROM billing.pay_order(:'second_order_id', payment_method_id => :'bad_payment_method_id');
+\if :gateway
+\i demo/wait.sql
+\endif
 SELECT status FROM billing.orders WHERE order_id = :'second_order_id';
 
 \echo '-- Another card pays it.'
-SELECT payment_method_id FROM billing.register_payment_method('globex', 'CARD', 'mock', 'tok_good', brand => 'visa', last4 => '4242') \gset good_
+SELECT payment_method_id FROM billing.register_payment_method('globex', 'CARD', :'provider', 'tok_good', brand => 'visa', last4 => '4242') \gset good_
 SELECT payment_id FROM billing.pay_order(:'second_order_id', payment_method_id => :'good_payment_method_id') \gset paid_
+\if :gateway
+\i demo/wait.sql
+\endif
 SELECT o.status AS "order", p.method, p.amount, p.status AS payment
 FROM billing.orders o JOIN billing.payments p ON p.target_id = o.order_id WHERE o.order_id = :'second_order_id';
 
 \echo '-- 110 (100 + 10 tax) goes back in three parts: 37, 37, 36. The tax is split to date: 3, 4, 3.'
 SELECT amount, tax, status FROM billing.refund_payment(:'paid_payment_id', 37, 'scratched');
+\if :gateway
+\i demo/wait.sql
+\endif
 SELECT amount, tax, status FROM billing.refund_payment(:'paid_payment_id', 37, 'scratched again', 'WALLET');
 SELECT amount, tax, status FROM billing.refund_payment(:'paid_payment_id', reason => 'returned');
+\if :gateway
+\i demo/wait.sql
+\endif
 SELECT status, refunded, refunded_tax FROM billing.orders WHERE order_id = :'second_order_id';
 
 \echo '-- May is settled: 15 000 calls. A promotion of 2 000, soon to expire, and a prepaid credit of 1 000 pay first.'

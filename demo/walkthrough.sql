@@ -56,6 +56,9 @@ $$;
 \echo '-- Settle the month: one transaction rates, numbers, issues, charges and books the invoice.'
 SELECT customer_id, period, already_processed, payment_succeeded, payment_status, message
 FROM billing.run_settlement('acme-corp', '2026-05');
+\if :gateway
+\i demo/wait.sql
+\endif
 
 \echo '-- Once more: a month is never billed twice.'
 SELECT customer_id, period, already_processed, message
