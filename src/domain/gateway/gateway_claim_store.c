@@ -88,6 +88,7 @@ static Stmt select_next_due = {
 typedef struct Claim
 {
 	TimestampTz now;
+	bool from_start;
 	Datum token;
 	MemoryContext keep;
 	GatewayWork **works;
@@ -161,12 +162,19 @@ claim_args(const Claim *claim, int priority, bool from_start)
 	return args;
 }
 
+/* All at once, so that one that began there does not leave the other behind. */
+static TimestampTz
+walks_start_at(void)
+{
+	return Max(walks[0].start_at, walks[1].start_at);
+}
+
 /* Claims what is due of one priority, as far as there is room. */
 static void
 claim_walk(Claim *claim, int priority)
 {
 	Walk *walk = &walks[priority];
-	bool from_start = claim->now >= walk->start_at;
+	bool from_start = claim->from_start;
 	StmtArgs args = claim_args(claim, priority, from_start);
 	Rows rows = stmt_run(&claim_calls, &args);
 	int64 elapsed = clock_real() - claim->now;
@@ -217,6 +225,7 @@ gateway_claim(int most, MemoryContext keep, GatewayWork ***works)
 	*works = NULL;
 	if (most <= 0 || !gateway_configured() || !environment_may_speak())
 		return 0;
+	claim.from_start = claim.now >= walks_start_at();
 	claim.token = id_new();
 	claim.works = MemoryContextAlloc(caller, sizeof(GatewayWork *) * most);
 	for (int priority = 0; priority < PRIORITIES && claim.count < most; priority++)
@@ -247,11 +256,9 @@ gateway_next_due(TimestampTz *when)
 	rows = stmt_run(&select_next_due, &args);
 	Ensure(row_next(&rows), "no answer");
 	*when = DatumGetTimestampTz(row_datum(&rows, "due_at", TIMESTAMPTZOID, &isnull));
-	for (int i = 0; i < PRIORITIES; i++)
+	if (walks[0].behind || walks[1].behind)
 	{
-		if (!walks[i].behind)
-			continue;
-		*when = isnull ? walks[i].start_at : Min(*when, walks[i].start_at);
+		*when = isnull ? walks_start_at() : Min(*when, walks_start_at());
 		isnull = false;
 	}
 	return !isnull;
