@@ -301,6 +301,55 @@ my @back = (
 	},
 );
 
+# Through a gateway that is outside, whose worker does not run: what waits for it, and what ends it.
+my $gateway = q{SET billing.gateway_url = 'http://127.0.0.1:9';};
+my $asked = q{set_config('billing.gateway_url', 'http://127.0.0.1:9', false) asked, LATERAL};
+my $waits = "$order $gateway SELECT FROM billing.pay_order($the_order);";
+my $topped = "$gateway SET billing.now = '2026-06-02T00:00Z'; SELECT FROM billing.request_top_up('acme', 500, 'KRW');
+	SELECT FROM billing.resolve_payment($the_payment, 'APPROVED', 'ref-1', 'asked');";
+
+my @gateway = (
+	{
+		name => 'pay_order through a gateway',
+		before => $order,
+		call => qq{SELECT FROM $asked billing.pay_order(CASE WHEN asked <> '' THEN $the_order END, idempotency_key => 'k')},
+		done => q{EXISTS (SELECT FROM billing.gateway_calls)},
+	},
+	{
+		name => 'resolve_payment of what waits for a gateway',
+		before => $waits,
+		call => qq{SELECT FROM billing.resolve_payment($the_payment, 'APPROVED', 'ref-1', 'asked')},
+		done => q{EXISTS (SELECT FROM billing.orders WHERE status = 'PAID') AND NOT EXISTS (SELECT FROM billing.gateway_calls)},
+	},
+	{
+		name => 'resolve_payment of what a gateway captured late',
+		before => "$waits SELECT FROM billing.resolve_payment($the_payment, 'FAILED', NULL, 'asked')",
+		call => qq{SELECT FROM billing.resolve_payment($the_payment, 'APPROVED', 'ref-1', 'asked')},
+		done => q{EXISTS (SELECT FROM billing.payments WHERE late_captured_at IS NOT NULL) AND EXISTS (SELECT FROM billing.refunds)},
+	},
+	{
+		name => 'refund_payment of a top-up through a gateway',
+		before => $topped,
+		call => qq{SELECT FROM billing.refund_payment($the_payment, 200, idempotency_key => 'k')},
+		done => q{EXISTS (SELECT FROM billing.wallets WHERE balance = 300) AND EXISTS (SELECT FROM billing.gateway_calls)},
+	},
+	{
+		name => 'resolve_refund that failed at a gateway',
+		before => "$topped SELECT FROM billing.refund_payment($the_payment, 200)",
+		call => q{SELECT FROM billing.resolve_refund((SELECT refund_id FROM billing.refunds), 'FAILED', NULL, 'asked')},
+		done => q{EXISTS (SELECT FROM billing.wallets WHERE balance = 500) AND NOT EXISTS (SELECT FROM billing.gateway_calls)},
+	},
+	{
+		name => 'run_settlement through a gateway',
+		before => $invoice =~ s/, collection => 'SEND_INVOICE'//r =~ s/SELECT FROM billing.run_settlement.*//r,
+		call => qq{SELECT FROM $asked billing.run_settlement(CASE WHEN asked <> '' THEN 'acme' END, '2026-05')},
+		done => q{EXISTS (SELECT FROM billing.invoices WHERE status = 'ISSUED') AND EXISTS (SELECT FROM billing.gateway_calls WHERE priority = 1)},
+		recorded => q{(SELECT count(*) FROM billing.settlement_runs WHERE status = 'FAILED' AND failure_reason LIKE 'fault at%') = 1
+			AND NOT EXISTS (SELECT FROM billing.invoice_headers) AND NOT EXISTS (SELECT FROM billing.gateway_calls)},
+		retry => q{SELECT FROM billing.run_settlement('acme', '2026-05')},
+	},
+);
+
 # An invoice whose charge was declined, of a customer whose next card is good; and one that is given up.
 my $declined = $invoice =~ s/, collection => 'SEND_INVOICE'//r
   =~ s/SELECT FROM billing.run_settlement/SELECT FROM billing.register_payment_method('acme', 'CARD', 'mock', 'FAIL_1'); $&/r;
@@ -352,6 +401,6 @@ my @declined = (
 	},
 );
 
-our @all = (@wallets, @orders, @back, @declined);
+our @all = (@wallets, @orders, @back, @gateway, @declined);
 
 1;

@@ -83,6 +83,22 @@ SELECT billing.refund_payment(p.payment_id, 10, idempotency_key => 'FAIL_plans')
 	WHERE p.target_id = o.order_id AND p.status = 'APPROVED' AND o.idempotency_key = 'plans-0';
 SELECT billing.soft_delete('REFUND', r.refund_id, 'a test') FROM billing.refunds r WHERE r.status = 'FAILED';
 
+-- through a gateway that is outside
+SET billing.gateway_url = 'http://127.0.0.1:9';
+SELECT billing.pay_order(o.order_id, 'CARD', idempotency_key => 'plans-gateway')
+	FROM billing.place_order('plans-wallet', 'KRW', '[{"sku": "a", "quantity": 1, "unitPrice": 55}]') o;
+SELECT billing.resolve_payment(p.payment_id, r, 'ref', 'asked') FROM billing.payments p, unnest(ARRAY['FAILED', 'APPROVED']) r WHERE p.idempotency_key = 'plans-gateway';
+SELECT billing.request_top_up('plans-wallet', 100, 'KRW', idempotency_key => 'plans-gateway');
+SELECT billing.resolve_payment(p.payment_id, 'APPROVED', 'ref', 'asked') FROM billing.payments p WHERE p.status = 'PENDING';
+SELECT billing.refund_payment(p.payment_id, 10, idempotency_key => 'plans-gateway') FROM billing.payments p
+	WHERE p.idempotency_key = 'plans-gateway' AND p.target_type = 'TOP_UP';
+SELECT billing.resolve_refund(r.refund_id, 'FAILED', NULL, 'asked') FROM billing.refunds r WHERE r.idempotency_key = 'plans-gateway';
+SELECT billing.register_customer('plans-gateway', currency => 'KRW', tax_code => 'KR_VAT');
+SELECT billing.ingest_usage('plans-gateway', 'plans-gateway', 'API_CALL', 30000, '2026-05-20T00:00:00Z');
+SELECT billing.run_settlement('plans-gateway', '2026-05');
+SELECT billing.resolve_payment(p.payment_id, 'APPROVED', 'ref', 'asked') FROM billing.payments p WHERE p.status = 'PENDING';
+RESET billing.gateway_url;
+
 -- credits, credit notes
 SELECT billing.register_customer('plans-credit', currency => 'KRW', tax_code => 'KR_VAT', collection => 'SEND_INVOICE');
 SELECT billing.ingest_usage('plans-credit', 'plans-credit', 'API_CALL', 30000, '2026-05-20T00:00:00Z');

@@ -47,18 +47,6 @@ extern Order order_lock(const char *customer_id, Datum order_id, const char *key
  */
 extern void order_touch(const Order *order);
 
-/* Locks orders, whose keys are given, in the order of their keys, and reads them. Needs spi_begin(). */
-extern void orders_lock(Order *const *orders, int count);
-
-typedef struct OrderPayment
-{
-	const Order *order;
-	Datum payment_id;
-} OrderPayment;
-
-/* Turns locked CREATED orders PAID, with their events. */
-extern void orders_mark_paid(const OrderPayment *paid, int count);
-
 /* Adds to what of a locked PAID order is back; all of it turns it REFUNDED, with its event. */
 extern void order_add_refund(const Order *order, Money amount, Money tax, Datum refund_id);
 

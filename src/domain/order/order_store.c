@@ -17,6 +17,7 @@
 #include "core/json.h"
 #include "core/numeric.h"
 #include "core/outbox.h"
+#include "domain/order/order_batch.h"
 #include "domain/order/order_place.h"
 #include "utils/timestamp.h"
 

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "core/ids.h"
+#include "domain/order/order_batch.h"
 #include "domain/payment/payment_rows.h"
 #include "domain/wallet/wallet.h"
 

@@ -12,6 +12,7 @@
 #include "core/clock.h"
 #include "core/errors.h"
 #include "core/numeric.h"
+#include "domain/order/order_batch.h"
 #include "domain/payment/payment_end_rows.h"
 #include "domain/payment/payment_rows.h"
 #include "utils/timestamp.h"

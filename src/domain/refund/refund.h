@@ -55,9 +55,6 @@ extern void refund_complete(Refund *refund);
 /* All that follows from the answer of the provider, with the note of an invoice. */
 extern void refund_decide(Refund *refund);
 
-/* Whether its money is out of the wallet while it is REQUESTED. */
-extern bool refund_reserves(const Refund *refund);
-
 extern void refund_init(void);
 
 #endif

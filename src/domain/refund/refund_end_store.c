@@ -18,6 +18,7 @@
 #include "domain/gateway_call/gateway_call.h"
 #include "domain/refund/refund_end.h"
 #include "domain/refund/refund_lock.h"
+#include "domain/refund/refund_rows.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 

@@ -10,6 +10,9 @@
 /* Raises 40001 when the key was used meanwhile by a transaction that is not visible. */
 extern void refund_insert(const Refund *refund);
 
+/* Whether its money is out of the wallet while it is REQUESTED. */
+extern bool refund_reserves(const Refund *refund);
+
 /* Writes the status and what led to it. */
 extern void refund_update(const Refund *refund);
 extern Datum refund_row(const Refund *refund);
