@@ -367,6 +367,19 @@ my @declined = (
 		retry => q{SELECT FROM billing.run_settlement('acme', '2026-05')},
 	},
 	{
+		name => 'retry_gateway_call',
+		before => "$wallet SET billing.gateway_url = 'http://127.0.0.1:9'; SELECT FROM billing.request_top_up('acme', 500, 'KRW');"
+		  . q{ UPDATE billing.gateway_calls SET due_at = 'infinity'; UPDATE billing.gateway_calls g SET row_digest = billing.row_digest(g)},
+		call => qq{SELECT billing.retry_gateway_call($the_payment)},
+		done => q{EXISTS (SELECT FROM billing.gateway_calls WHERE due_at <= clock_timestamp())},
+	},
+	{
+		name => 'report_stuck_payments',
+		before => "$wallet SET billing.gateway_url = 'http://127.0.0.1:9'; SELECT FROM billing.request_top_up('acme', 500, 'KRW')",
+		call => q{SET billing.gateway_stuck_after = 0; SELECT billing.report_stuck_payments()},
+		done => q{EXISTS (SELECT FROM billing.gateway_calls WHERE stuck_since IS NOT NULL)},
+	},
+	{
 		name => 'collect_invoices',
 		before => "$declined SELECT FROM billing.register_payment_method('acme', 'CARD', 'mock', 'good')",
 		now => '2026-06-03T00:00Z',
