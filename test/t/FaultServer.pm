@@ -38,13 +38,14 @@ my $helpers = qq{
 					OR attname IN ('attempts', 'lock_wait_us', 'last_position', 'database_name', 'database_oid', 'row_digest')
 					-- what is of the real clock, random, or a hash of ids
 					OR name || '.' || attname IN ('secrets.nonce', 'secrets.ciphertext', 'secrets.created_at', 'secrets.retires_at',
-						'gateway_webhooks.received_at', 'gateway_webhooks.body_digest', 'gateway_calls.created_at', 'gateway_calls.due_at')),
+						'gateway_webhooks.received_at', 'gateway_webhooks.body_digest', 'gateway_calls.created_at', 'gateway_calls.due_at',
+						'gateway_calls.stuck_since')),
 				CASE WHEN bool_or(attname = 'position')
 					THEN 'jsonb_build_object(''position'', row_number() OVER (ORDER BY position))' ELSE '''{}''' END
 			INTO volatile, rank
 			FROM pg_attribute WHERE attrelid = ('billing.' || name)::regclass AND attnum > 0 AND NOT attisdropped;
-			RETURN QUERY EXECUTE format('SELECT %L || '' '' || regexp_replace((to_jsonb(t) - %L::text[] || %s)::text,'
-				' ''"house(_[0-9]+)?"'', ''"a database of this test"'', ''g'') FROM billing.%1\$I t',
+			RETURN QUERY EXECUTE format('SELECT %L || '' '' || regexp_replace(regexp_replace((to_jsonb(t) - %L::text[] || %s)::text,'
+				' ''"house(_[0-9]+)?"'', ''"a database of this test"'', ''g''), ''"since": "[^"]*"'', ''"since": "then"'') FROM billing.%1\$I t',
 				name, COALESCE(volatile, '{}'), rank);
 		END LOOP;
 	END \$\$;

@@ -34,11 +34,20 @@ static Stmt find_subject = {
 /* One that is called right now is left to its lease: it would be called twice at once. */
 static Stmt hasten_call = {
 	.name = "hasten_gateway_call",
-	.sql = "UPDATE billing.gateway_calls g SET due_at = $3, lease_token = NULL"
+	.sql = "UPDATE billing.gateway_calls g SET due_at = $3"
 		   " WHERE g.customer_id = $1 AND g.subject_id = $2"
-		   " AND (g.lease_token IS NULL OR g.due_at <= $3)"
-		   " RETURNING g.subject",
+		   " AND g.lease_token IS NULL AND g.due_at > $3 RETURNING g.subject",
 	.expect = SPI_OK_UPDATE_RETURNING,
+	.nargs = 3,
+	.argtypes = {TEXTOID, UUIDOID, TIMESTAMPTZOID},
+	.by_index = true,
+};
+
+static Stmt select_due = {
+	.name = "select_due_gateway_call",
+	.sql = "SELECT FROM billing.gateway_calls g"
+		   " WHERE g.customer_id = $1 AND g.subject_id = $2 AND g.due_at <= $3",
+	.expect = SPI_OK_SELECT,
 	.nargs = 3,
 	.argtypes = {TEXTOID, UUIDOID, TIMESTAMPTZOID},
 	.by_index = true,
@@ -57,7 +66,7 @@ audit_retry(const char *customer_id, Datum subject_id, const char *subject)
 	audit_append(&entry, 1);
 }
 
-/* retry_gateway_call(subject_id uuid) -> boolean, whether it is called now */
+/* retry_gateway_call(subject_id uuid) -> boolean, whether it is due now */
 PG_FUNCTION_INFO_V1(billing_retry_gateway_call);
 Datum
 billing_retry_gateway_call(PG_FUNCTION_ARGS)
@@ -65,7 +74,7 @@ billing_retry_gateway_call(PG_FUNCTION_ARGS)
 	Datum subject_id = arg_required(fcinfo, 0, "subject_id");
 	StmtArgs args = {0};
 	char *customer_id;
-	bool hastened;
+	bool due;
 	Rows rows;
 
 	actor_require_service();
@@ -81,14 +90,15 @@ billing_retry_gateway_call(PG_FUNCTION_ARGS)
 	arg_datum(&args, subject_id);
 	arg_datum(&args, TimestampTzGetDatum(clock_real()));
 	rows = stmt_run(&hasten_call, &args);
-	hastened = row_next(&rows);
-	if (hastened)
-	{
+	due = row_next(&rows);
+	if (due)
 		audit_retry(customer_id, subject_id, row_text(&rows, "subject"));
+	else
+		due = stmt_run(&select_due, &args).count > 0;
+	if (due)
 		wake_worker_at_commit(WORKER_GATEWAY);
-	}
 	spi_end();
-	PG_RETURN_BOOL(hastened);
+	PG_RETURN_BOOL(due);
 }
 
 /* report_stuck_payments(batch int) -> bigint, how many were told */
