@@ -233,6 +233,28 @@ each_charged_once($standby, 'after a failover');
 is($standby->safe_psql('house', 'SELECT DISTINCT ok FROM billing.verify()'), 't', 'verify() is true there');
 $standby->stop;
 
+# ---- more than one worker ------------------------------------------------------------------------------------------
+
+my $crew = house('crew', "billing.database = 'house'", 'billing.gateway_workers = 3', 'billing.gateway_max_in_flight = 10');
+$crew->safe_psql('house', 'CREATE EXTENSION billing; SELECT billing.enable_workers()');
+until_true($crew, q{count(*) = 3 FROM billing.workers WHERE state = 'RUNNING'}, 'three workers run');
+control('faults', { hang => JSON::PP::true });
+pay($crew, 300);
+until_true($crew, q{in_flight = 10 FROM billing.bulkheads}, 'together they have no more in flight than one may');
+is($crew->safe_psql('house', q{SELECT count(*) FROM billing.payment_attempts}), '10', 'and claim no more');
+control('faults', { hang => JSON::PP::false, latency => 0.02 });
+# what hangs is given up by its workers, and all that they may not send meanwhile waits for the others
+$crew->safe_psql('postgres', "SELECT pg_terminate_backend(pid) $worker");
+until_true($crew, q{count(*) = 3 FROM billing.workers WHERE starts = 2 AND pid IS NOT NULL}, 'all come back');
+end_leases($crew);
+until_true($crew, q{count(*) = 0 FROM billing.payments WHERE status <> 'APPROVED'}, 'three workers finish what three have begun');
+my %sent = %{ control('requests')->{sent} };
+is(join(' ', grep { ($sent{$_} // 0) != 1 } split /\n/, $crew->safe_psql('house', q{SELECT payment_id FROM billing.payments p
+	WHERE NOT EXISTS (SELECT FROM billing.payment_attempts a WHERE a.payment_id = p.payment_id AND a.call = 'LOOKUP')})), '',
+	'each call left once');
+$crew->stop;
+control('faults', { latency => 0 });
+
 # ---- waiting -------------------------------------------------------------------------------------------------------
 
 # Nobody decides these payments but the test.
