@@ -148,8 +148,6 @@ CALL billing.settle_period('2026-06', workers => 2);
 SET billing.now = '2026-08-30T00:00:00Z';
 SELECT billing.mark_overdue_invoices();
 SELECT billing.set_house_time_zone('Asia/Seoul');
-SET billing.now = '2027-12-01T00:00:00Z';
-SELECT billing.purge_usage('2026-05-02T00:00:00Z');
 
 -- declined charges
 SELECT billing.register_customer(c, currency => 'KRW'), billing.ingest_usage('plans-declined', c, 'API_CALL', 30000, '2026-07-20T00:00:00Z'),
@@ -160,3 +158,7 @@ SELECT billing.register_payment_method('collect', 'CARD', 'mock', 'UNKNOWN_plans
 SET billing.now = '2026-09-10T00:00:00Z';
 SELECT billing.collect_invoices();
 SELECT billing.replay_dead_letter(d.dead_letter_id, 'try again') FROM billing.dead_letters d WHERE d.customer_id = 'FATAL_collect';
+
+-- long after
+SET billing.now = '2027-12-01T00:00:00Z';
+SELECT billing.purge_usage('2026-05-02T00:00:00Z');
