@@ -20,8 +20,6 @@
 #include "core/environment.h"
 #include "core/errors.h"
 #include "core/ids.h"
-#include "core/isolate.h"
-#include "core/secret.h"
 #include "domain/gateway/gateway_rows.h"
 #include "domain/gateway_call/gateway_call.h"
 #include "utils/builtins.h"
@@ -30,7 +28,6 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
-#define API_KEY_SECRET "gateway_api_key"
 #define PRIORITIES 2
 #define US_PER_MS INT64CONST(1000)
 #define US_PER_S INT64CONST(1000000)
@@ -262,51 +259,4 @@ gateway_next_due(TimestampTz *when)
 		isnull = false;
 	}
 	return !isnull;
-}
-
-typedef struct KeyReading
-{
-	GatewayAddress *to;
-	MemoryContext context;
-} KeyReading;
-
-static void
-read_api_key(void *argument)
-{
-	KeyReading *reading = argument;
-	char *key = secret_read(API_KEY_SECRET);
-
-	if (key == NULL)
-		return;
-	reading->to->api_key = MemoryContextStrdup(reading->context, key);
-	explicit_bzero(key, strlen(key));
-}
-
-bool
-gateway_address(GatewayAddress *to)
-{
-	KeyReading reading = {to, CurrentMemoryContext};
-	ErrorData *error;
-
-	*to = (GatewayAddress){.amounts = (GatewayAmounts) gateway_settings.amounts};
-	if (!gateway_configured())
-		return false;
-	to->url = pstrdup(gateway_url());
-	error = run_isolated(read_api_key, &reading);
-	if (error == NULL)
-		return true;
-	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
-		ReThrowError(error);
-	ereport(LOG, errmsg("the API key of the payment gateway cannot be read: %s", error->message),
-			error->hint != NULL ? errhint("%s", error->hint) : 0);
-	FreeErrorData(error);
-	return false;
-}
-
-void
-gateway_address_wipe(GatewayAddress *address)
-{
-	if (address->api_key != NULL)
-		explicit_bzero(address->api_key, strlen(address->api_key));
-	address->api_key = NULL;
 }

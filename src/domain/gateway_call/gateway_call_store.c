@@ -5,6 +5,9 @@
  * Guarantees: a call is queued in the transaction that writes its payment or refund, and gone in the
  * one that decides it; who waits for an answer is refused at once when too many wait before him. The
  * count is of committed calls: sessions that come at the same moment can exceed it by their number.
+ * Calls that were sent leave dead entries in the index that is counted, which an old snapshot of
+ * somebody else keeps there. So a session remembers how many of the old ones wait, and counts only the
+ * new ones; all of them before it refuses, and once in a while, the more seldom the longer that takes.
  * Locks: keys of new rows; the row that is dropped.
  */
 #include "postgres.h"
@@ -22,6 +25,9 @@
 #include "utils/timestamp.h"
 
 #define DEFAULT_MAX_QUEUED 50
+#define OLD_US INT64CONST(2000000)
+#define COUNT_PAUSE_US INT64CONST(1000000)
+#define COUNT_SHARE 50 /* counting all takes at most this part of the time of a session */
 
 GatewayCallPort gateway_call_port = {0};
 
@@ -30,11 +36,13 @@ static int max_queued = DEFAULT_MAX_QUEUED;
 
 static Stmt count_waiting = {
 	.name = "count_waiting_calls",
-	.sql = "SELECT pg_catalog.count(*) AS waiting FROM ("
-		   "SELECT FROM billing.gateway_calls g WHERE g.priority = 0 AND g.sends = 0 LIMIT $1) w",
+	.sql = "SELECT pg_catalog.count(*) AS waiting,"
+		   " pg_catalog.count(*) FILTER (WHERE w.created_at < $3) AS old FROM ("
+		   "SELECT g.created_at FROM billing.gateway_calls g WHERE g.priority = 0 AND g.sends = 0"
+		   " AND g.created_at >= $2 ORDER BY g.created_at LIMIT $1) w",
 	.expect = SPI_OK_SELECT,
-	.nargs = 1,
-	.argtypes = {INT8OID},
+	.nargs = 3,
+	.argtypes = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID},
 	.by_index = true,
 };
 
@@ -84,16 +92,52 @@ gateway_url(void)
 	return base_url;
 }
 
-static void
-require_room(void)
+/* What a session remembers of calls that were queued before a time. */
+static struct
+{
+	TimestampTz before;
+	int64 waiting;
+	TimestampTz until; /* then they are counted again */
+} old_calls = {0};
+
+static Rows
+calls_count(int64 most, TimestampTz from, TimestampTz old_before)
 {
 	StmtArgs args = {0};
 	Rows rows;
 
-	arg_datum(&args, Int64GetDatum(max_queued));
+	arg_datum(&args, Int64GetDatum(most));
+	arg_datum(&args, TimestampTzGetDatum(from));
+	arg_datum(&args, TimestampTzGetDatum(old_before));
 	rows = stmt_run(&count_waiting, &args);
 	Ensure(row_next(&rows), "no count");
-	if (row_int64(&rows, "waiting") < max_queued)
+	return rows;
+}
+
+/* Whether as many wait for their first call as may. */
+static bool
+is_full(void)
+{
+	TimestampTz now = clock_real();
+	Rows rows;
+
+	if (now < old_calls.until && old_calls.waiting < max_queued)
+	{
+		rows = calls_count(max_queued - old_calls.waiting, old_calls.before, old_calls.before);
+		if (row_int64(&rows, "waiting") + old_calls.waiting < max_queued)
+			return false;
+	}
+	rows = calls_count(max_queued, DT_NOBEGIN, now - OLD_US);
+	old_calls.before = now - OLD_US;
+	old_calls.waiting = row_int64(&rows, "old");
+	old_calls.until = now + Max(COUNT_PAUSE_US, (clock_real() - now) * COUNT_SHARE);
+	return row_int64(&rows, "waiting") >= max_queued;
+}
+
+static void
+require_room(void)
+{
+	if (!is_full())
 		return;
 	if (gateway_call_port.refused != NULL)
 		gateway_call_port.refused();
