@@ -16,7 +16,7 @@ CREATE FUNCTION billing.verify_secret_digests()
 	SELECT t.name, t.secret_id FROM billing.secrets t WHERE t.row_digest OPERATOR(pg_catalog.<>) billing.row_digest(t)
 $$;
 COMMENT ON FUNCTION billing.verify_secret_digests() IS
-'The secrets whose rows are not as this library wrote them: by their owner, since nobody else may read them.';
+'Invariant: every secret is as this library wrote it; read in the name of the owner, whom alone the table is open to. since: the table is small and read whole.';
 
 CREATE FUNCTION billing.verify_row_digests(since timestamptz)
 	RETURNS TABLE (violations bigint, detail jsonb)

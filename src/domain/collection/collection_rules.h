@@ -12,11 +12,10 @@
 #define SCHEDULE_MAX_DAY 365
 #define CODES_MAX 100
 
-/* Days after the first decline, rising. */
 typedef struct RetrySchedule
 {
 	int count;
-	int days[SCHEDULE_MAX_STEPS];
+	int days[SCHEDULE_MAX_STEPS]; /* after the first decline, rising */
 } RetrySchedule;
 
 /* What of an invoice decides whether it is charged again. */
@@ -35,11 +34,9 @@ typedef enum CollectionDecision
 	COLLECTION_STOP,
 } CollectionDecision;
 
-/* Both answer what is wrong with the text of a setting, or NULL. */
+/* Both answer what is wrong with the text of a setting, or NULL. A list of codes is told by commas. */
 extern const char *schedule_parse(const char *text, RetrySchedule *schedule);
 extern const char *codes_check(const char *text);
-
-/* Whether a list of codes, separated by commas, holds a code. */
 extern bool codes_hold(const char *text, const char *code);
 
 /* How often a charge was declined since the first time, the last time now. */
