@@ -1,5 +1,6 @@
 """The measured server: sessions through psql, loads through pgbench, and what they cost."""
 
+import contextlib
 import json
 import os
 import re
@@ -171,6 +172,12 @@ class Load:
         The cost of running for `seconds` once all clients are warm: `ready` is a statement that
         answers how many are, `counter` one that answers how many calls were done so far.
         """
+        with self.running(session, ready):
+            return window(server, session, counter, seconds)
+
+    @contextlib.contextmanager
+    def running(self, session, ready):
+        """The load runs inside, all clients warm."""
         with tempfile.TemporaryDirectory(prefix="billing-bench-") as folder:
             process = self.start(folder, ["-T", "600"])
             try:
@@ -183,19 +190,23 @@ class Load:
                         raise Failed(f"the clients did not get warm\nin: {self.script}")
                     time.sleep(0.05)
                 time.sleep(0.5)
-                before = int(session.value(counter))
-                wal, cpu, start = wal_position(session), server.cpu(), time.perf_counter()
-                time.sleep(seconds)
-                calls = int(session.value(counter)) - before
-                took = time.perf_counter() - start
-                cost = Cost(took, server.cpu() - cpu, wal_position(session) - wal, calls)
+                yield
                 if process.poll() is not None:
                     self.finish(process)
                     raise Failed("pgbench ended too early")
-                return cost
             finally:
                 process.terminate()
                 process.communicate()
+
+
+def window(server, session, counter, seconds):
+    """The cost of what others do meanwhile."""
+    before = int(session.value(counter))
+    wal, cpu, start = wal_position(session), server.cpu(), time.perf_counter()
+    time.sleep(seconds)
+    calls = int(session.value(counter)) - before
+    took = time.perf_counter() - start
+    return Cost(took, server.cpu() - cpu, wal_position(session) - wal, calls)
 
 
 def percentile(values, share):
