@@ -2,6 +2,19 @@
 
 import os
 import subprocess
+import time
+
+CONFIGURATION = """[ca]
+default_ca = books
+[books]
+database = {books}/index.txt
+serial = {books}/serial
+new_certs_dir = {books}
+default_md = sha256
+policy = any
+[any]
+commonName = supplied
+"""
 
 
 def run(directory, *words):
@@ -16,6 +29,13 @@ def authority(directory, name):
     return os.path.join(directory, f"{name}.pem")
 
 
+def ends(days):
+    """The options of openssl ca: from the day before the end."""
+    end = time.time() + days * 86400
+    first, last = (time.strftime("%Y%m%d%H%M%SZ", time.gmtime(at)) for at in (min(end, time.time()) - 86400, end))
+    return "-startdate", first, "-enddate", last
+
+
 def certificate(directory, name, signer, host, days=2):
     """(certificate, key) of a host, signed by an authority; days below 0: it has expired."""
     extension = os.path.join(directory, f"{name}.ext")
@@ -23,6 +43,13 @@ def certificate(directory, name, signer, host, days=2):
         file.write(f"subjectAltName={host}\n")
     run(directory, "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key",
         "-out", f"{name}.csr")
-    run(directory, "x509", "-req", "-in", f"{name}.csr", "-CA", f"{signer}.pem", "-CAkey", f"{signer}.key",
-        "-CAcreateserial", "-days", str(days), "-extfile", extension, "-out", f"{name}.pem")
+    books = os.path.join(directory, f"{name}.ca")
+    os.mkdir(books)
+    for file, text in (("index.txt", ""), ("serial", "01\n"), ("ca.cnf", CONFIGURATION.format(books=books))):
+        with open(os.path.join(books, file), "w", encoding="ascii") as opened:
+            opened.write(text)
+    # openssl x509 gives no certificate any more that has expired
+    run(directory, "ca", "-batch", "-config", f"{books}/ca.cnf", "-notext", *ends(days),
+        "-cert", f"{signer}.pem", "-keyfile", f"{signer}.key", "-extfile", extension, "-in", f"{name}.csr",
+        "-out", f"{name}.pem")
     return os.path.join(directory, f"{name}.pem"), os.path.join(directory, f"{name}.key")
