@@ -25,7 +25,7 @@ def run(directory, *words):
 def authority(directory, name):
     """NAME.pem, the certificate to trust, and its key."""
     run(directory, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}",
-        "-keyout", f"{name}.key", "-out", f"{name}.pem")
+        "-addext", "keyUsage=critical,keyCertSign,cRLSign", "-keyout", f"{name}.key", "-out", f"{name}.pem")
     return os.path.join(directory, f"{name}.pem")
 
 
@@ -40,7 +40,8 @@ def certificate(directory, name, signer, host, days=2):
     """(certificate, key) of a host, signed by an authority; days below 0: it has expired."""
     extension = os.path.join(directory, f"{name}.ext")
     with open(extension, "w", encoding="ascii") as file:
-        file.write(f"subjectAltName={host}\n")
+        file.write(f"subjectAltName={host}\nbasicConstraints=CA:FALSE\nsubjectKeyIdentifier=hash\n"
+                   "authorityKeyIdentifier=keyid\n")
     run(directory, "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key",
         "-out", f"{name}.csr")
     books = os.path.join(directory, f"{name}.ca")
