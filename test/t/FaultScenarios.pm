@@ -274,10 +274,17 @@ my @money = (
 );
 
 # Statements that take more than one session.
-our %by_sessions = (put_back_wallet => 'two calls of one key at once: test/isolation/specs/wallet_same_key.spec');
+our %by_sessions = (
+	put_back_wallet => 'two calls of one key at once: test/isolation/specs/wallet_same_key.spec',
+	map { $_ => 'the worker of the gateway runs it; it is killed at random by 092_gateway_proof.pl, and 095_gateway_calls.pl fails it' }
+		qw(begin_payment_attempts begin_refund_attempts claim_gateway_calls end_undecided_payment_attempts
+		end_undecided_refund_attempts hasten_gateway_calls reschedule_gateway_calls));
 
 # Volatile functions that write nothing.
-our %read_only = (window_snapshot => 'takes a transaction id and reads the present snapshot');
+our %read_only = (
+	window_snapshot => 'takes a transaction id and reads the present snapshot',
+	wait_for_payment => 'waits, and reads what others have committed',
+	worker_states => 'reads shared memory');
 
 our @all = map { { before => '', now => $june_2, repeats => 1, procedure => 0, %$_ } } @customers, @workers, @usage, @money, @FaultMoneyScenarios::all, @FaultGatewayScenarios::all;
 
