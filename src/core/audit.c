@@ -1,19 +1,16 @@
 /*
  * audit.c
- *	  Appending to the audit log, in the transaction of what it records, and the guards of
- *	  tables that are append-only, or whose rows are never deleted.
+ *	  Appending to the audit log, in the transaction of what it records.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "commands/trigger.h"
 #include "core/actor.h"
 #include "core/audit.h"
 #include "core/batch.h"
 #include "core/clock.h"
 #include "core/errors.h"
 #include "core/ids.h"
-#include "utils/rel.h"
 #include "utils/timestamp.h"
 
 static Stmt insert_entries = {
@@ -65,37 +62,4 @@ audit_append(const AuditEntry *entries, int count)
 	arg_text(&args, actor_trace_id());
 	arg_datum(&args, TimestampTzGetDatum(clock_now()));
 	stmt_run(&insert_entries, &args);
-}
-
-/* Trigger: refuses UPDATE, DELETE and TRUNCATE, whoever asks. */
-PG_FUNCTION_INFO_V1(billing_append_only);
-Datum
-billing_append_only(PG_FUNCTION_ARGS)
-{
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		Ensure(false, "billing_append_only must be called as a trigger");
-	billing_error(
-		APPEND_ONLY,
-		errmsg("table \"%s\" is append-only", RelationGetRelationName(trigger->tg_relation)),
-		errhint("Book a correction as a new row: issue_credit_note() or cancel_invoice() "
-				"for an invoice, refund_payment() for a payment, correct_usage() for usage."));
-	PG_RETURN_POINTER(NULL);
-}
-
-/* Trigger: refuses DELETE and TRUNCATE, whoever asks. Its argument is the hint. */
-PG_FUNCTION_INFO_V1(billing_never_deleted);
-Datum
-billing_never_deleted(PG_FUNCTION_ARGS)
-{
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-
-	Ensure(CALLED_AS_TRIGGER(fcinfo) && trigger->tg_trigger->tgnargs == 1,
-		   "billing_never_deleted must be called as a trigger, with a hint");
-	billing_error(APPEND_ONLY,
-				  errmsg("rows of table \"%s\" are never deleted",
-						 RelationGetRelationName(trigger->tg_relation)),
-				  errhint("%s", trigger->tg_trigger->tgargs[0]));
-	PG_RETURN_POINTER(NULL);
 }

@@ -10,19 +10,14 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "commands/trigger.h"
 #include "core/actor.h"
+#include "core/append_only.h"
 #include "core/args.h"
 #include "core/clock.h"
 #include "core/errors.h"
-#include "core/spi.h"
-#include "utils/rel.h"
 
 #define PURGE_BATCH 10000
 #define KEEP_DAYS 7 /* far above the greatest billing.gateway_webhook_tolerance */
-
-/* True while purge_gateway_webhooks() deletes. */
-static bool purging = false;
 
 static Stmt purge_events = {
 	.name = "purge_webhook_events",
@@ -35,27 +30,6 @@ static Stmt purge_events = {
 	.argtypes = {TIMESTAMPTZOID, INT4OID},
 	.by_index = true,
 };
-
-static int64
-purge_batch(TimestampTz before)
-{
-	StmtArgs args = {0};
-	volatile int64 deleted = 0;
-
-	arg_datum(&args, TimestampTzGetDatum(before));
-	arg_datum(&args, Int32GetDatum(PURGE_BATCH));
-	purging = true;
-	PG_TRY();
-	{
-		deleted = (int64) stmt_run(&purge_events, &args).count;
-	}
-	PG_FINALLY();
-	{
-		purging = false;
-	}
-	PG_END_TRY();
-	return deleted;
-}
 
 /* purge_gateway_webhooks(before timestamptz) -> bigint, how many were deleted */
 PG_FUNCTION_INFO_V1(billing_purge_gateway_webhooks);
@@ -71,7 +45,7 @@ billing_purge_gateway_webhooks(PG_FUNCTION_ARGS)
 		billing_error(INVALID_ARGUMENT, errmsg("before is too late"),
 					  errdetail("Events of the provider are kept for %d days.", KEEP_DAYS));
 	spi_begin();
-	deleted = purge_batch(before);
+	deleted = purge_run(&purge_events, before, PURGE_BATCH);
 	spi_end();
 	PG_RETURN_INT64(deleted);
 }
@@ -81,13 +55,6 @@ PG_FUNCTION_INFO_V1(billing_webhook_append_only);
 Datum
 billing_webhook_append_only(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-
-	Ensure(CALLED_AS_TRIGGER(fcinfo), "billing_webhook_append_only must be called as a trigger");
-	if (!purging || !TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
-		billing_error(APPEND_ONLY,
-					  errmsg("table \"%s\" is append-only",
-							 RelationGetRelationName(trigger->tg_relation)),
-					  errhint("Delete old events with purge_gateway_webhooks()."));
-	PG_RETURN_POINTER(NULL);
+	return append_only_but(fcinfo, &purge_events,
+						   "Delete old events with purge_gateway_webhooks().");
 }

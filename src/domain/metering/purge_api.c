@@ -10,19 +10,14 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "commands/trigger.h"
 #include "core/actor.h"
+#include "core/append_only.h"
 #include "core/args.h"
 #include "core/clock.h"
 #include "core/errors.h"
-#include "core/spi.h"
 #include "domain/metering/metering.h"
-#include "utils/rel.h"
 
 #define PURGE_BATCH 10000
-
-/* True while purge_usage() deletes. */
-static bool purging = false;
 
 static Stmt purge_events = {
 	.name = "purge_events",
@@ -42,27 +37,6 @@ static Stmt purge_events = {
 	.argtypes = {TIMESTAMPTZOID, INT4OID},
 };
 
-static int64
-purge_batch(TimestampTz before)
-{
-	StmtArgs args = {0};
-	volatile int64 deleted = 0;
-
-	arg_datum(&args, TimestampTzGetDatum(before));
-	arg_datum(&args, Int32GetDatum(PURGE_BATCH));
-	purging = true;
-	PG_TRY();
-	{
-		deleted = (int64) stmt_run(&purge_events, &args).count;
-	}
-	PG_FINALLY();
-	{
-		purging = false;
-	}
-	PG_END_TRY();
-	return deleted;
-}
-
 /* purge_usage(before timestamptz) -> bigint, how many were deleted, at most 10000 a call */
 PG_FUNCTION_INFO_V1(billing_purge_usage);
 Datum
@@ -78,7 +52,7 @@ billing_purge_usage(PG_FUNCTION_ARGS)
 					  errdetail("Events are kept for billing.usage_max_age, %d days.",
 								usage_max_age_minutes / (HOURS_PER_DAY * MINS_PER_HOUR)));
 	spi_begin();
-	deleted = purge_batch(before);
+	deleted = purge_run(&purge_events, before, PURGE_BATCH);
 	spi_end();
 	PG_RETURN_INT64(deleted);
 }
@@ -88,13 +62,5 @@ PG_FUNCTION_INFO_V1(billing_usage_append_only);
 Datum
 billing_usage_append_only(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-
-	Ensure(CALLED_AS_TRIGGER(fcinfo), "billing_usage_append_only must be called as a trigger");
-	if (!purging || !TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
-		billing_error(APPEND_ONLY,
-					  errmsg("table \"%s\" is append-only",
-							 RelationGetRelationName(trigger->tg_relation)),
-					  errhint("Reverse an event with correct_usage()."));
-	PG_RETURN_POINTER(NULL);
+	return append_only_but(fcinfo, &purge_events, "Reverse an event with correct_usage().");
 }
