@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "core/hex.h"
 #include "core/secret_keys.h"
 
 #define BLANKS " \t\r"
@@ -18,34 +19,10 @@ is_id_character(char c)
 		   c == '-' || c == '.';
 }
 
-/* The value of a hexadecimal digit, or -1. */
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static bool
 hex_bytes(const char *hex, size_t length, uint8 *bytes)
 {
-	if (length != 2 * SECRET_KEY_BYTES)
-		return false;
-	for (int i = 0; i < SECRET_KEY_BYTES; i++)
-	{
-		int high = hex_value(hex[2 * i]);
-		int low = hex_value(hex[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return false;
-		bytes[i] = (uint8) (high << 4 | low);
-	}
-	return true;
+	return length == 2 * SECRET_KEY_BYTES && hex_to_bytes(hex, bytes, SECRET_KEY_BYTES);
 }
 
 /* A line without blanks at either end, and not empty. */

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "core/hex.h"
 #include "domain/gateway/webhook_proof.h"
 
 #define SCHEME "sha256="
@@ -25,19 +26,6 @@ timestamp_parse(const char *text, int64 *timestamp)
 	return true;
 }
 
-/* The value of a hexadecimal digit, or -1. */
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* One signature, blanks around it allowed. Moves *text behind it. */
 static bool
 signature_parse(const char **text, uint8 *digest)
@@ -47,15 +35,9 @@ signature_parse(const char **text, uint8 *digest)
 	if (strncmp(at, SCHEME, strlen(SCHEME)) != 0)
 		return false;
 	at += strlen(SCHEME);
-	for (int i = 0; i < WEBHOOK_DIGEST_BYTES; i++, at += 2)
-	{
-		int high = hex_value(at[0]);
-		int low = high < 0 ? -1 : hex_value(at[1]);
-
-		if (low < 0)
-			return false;
-		digest[i] = (uint8) (high << 4 | low);
-	}
+	if (!hex_to_bytes(at, digest, WEBHOOK_DIGEST_BYTES))
+		return false;
+	at += 2 * WEBHOOK_DIGEST_BYTES;
 	*text = at + strspn(at, " ");
 	return true;
 }
