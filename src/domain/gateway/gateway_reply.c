@@ -11,12 +11,7 @@
 #include <jansson.h>
 
 #include "domain/gateway/gateway_reply.h"
-
-#define MAX_REFERENCE 256 /* bytes: a longer one is no answer, it is never cut */
-#define MAX_CODE 64       /* bytes: a longer one is cut */
-#define MAX_MESSAGE 512   /* bytes: likewise */
-
-#define DEFAULT_CODE "PG_REJECTED"
+#include "domain/gateway/provider_text.h"
 
 #define HTTP_OK 200
 #define HTTP_CREATED 201
@@ -40,9 +35,9 @@ typedef struct Body
 	bool has_approved;
 	bool approved;
 	char status[16];
-	char reference[MAX_REFERENCE + 1]; /* "": none, or one that cannot be used */
-	char code[MAX_CODE + 1];
-	char message[MAX_MESSAGE + 1];
+	char reference[PROVIDER_MAX_REFERENCE + 1]; /* "": none, or one that cannot be used */
+	char code[PROVIDER_MAX_CODE + 1];
+	char message[PROVIDER_MAX_MESSAGE + 1];
 } Body;
 
 static const char *
@@ -53,32 +48,13 @@ member_text(const json_t *object, const char *key)
 	return json_is_string(value) ? json_string_value(value) : NULL;
 }
 
-/* Of a text that stands for something: whole and printable ASCII, else "". */
+/* Whole and plain, else "". */
 static void
 take_reference(char *target, const char *value)
 {
-	size_t length = value != NULL ? strlen(value) : 0;
-
-	target[0] = '\0';
-	if (length > MAX_REFERENCE)
-		return;
-	for (size_t i = 0; i < length; i++)
-	{
-		if (value[i] <= ' ' || value[i] > '~')
-			return;
-	}
-	strlcpy(target, length > 0 ? value : "", MAX_REFERENCE + 1);
-}
-
-static void
-take_code(char *target, const char *value)
-{
-	strlcpy(target, value != NULL && value[0] != '\0' ? value : DEFAULT_CODE, MAX_CODE + 1);
-	for (char *c = target; *c != '\0'; c++)
-	{
-		if (*c <= ' ' || *c > '~')
-			*c = '?';
-	}
+	if (value == NULL || strlen(value) > PROVIDER_MAX_REFERENCE || !provider_text_is_plain(value))
+		value = "";
+	strlcpy(target, value, PROVIDER_MAX_REFERENCE + 1);
 }
 
 /* For people: cut between two characters, control characters made blanks. The parser took UTF-8 only. */
@@ -87,9 +63,9 @@ take_message(char *target, const char *value)
 {
 	size_t length = value != NULL ? strlen(value) : 0;
 
-	if (length > MAX_MESSAGE)
+	if (length > PROVIDER_MAX_MESSAGE)
 	{
-		length = MAX_MESSAGE;
+		length = PROVIDER_MAX_MESSAGE;
 		while (length > 0 && ((unsigned char) value[length] & 0xC0) == 0x80)
 			length--;
 	}
@@ -114,7 +90,7 @@ body_parse(const GatewayWork *work, const GatewayExchange *exchange, Body *body)
 		key = work->refund ? "pgRefundId" : "pgTransactionId";
 	strlcpy(body->status, status != NULL ? status : "", sizeof(body->status));
 	take_reference(body->reference, member_text(root, key));
-	take_code(body->code, member_text(root, "errorCode"));
+	provider_code(member_text(root, "errorCode"), body->code);
 	take_message(body->message, member_text(root, "errorMessage"));
 	json_decref(root);
 }

@@ -11,6 +11,7 @@
 #include "core/digest.h"
 #include "core/errors.h"
 #include "core/isolate.h"
+#include "domain/gateway/provider_text.h"
 #include "domain/gateway/webhook.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
@@ -18,10 +19,6 @@
 #define MAX_WEBHOOK_EVENT_ID 128 /* bytes, as all of these */
 #define MAX_WEBHOOK_TYPE 64
 #define MAX_WEBHOOK_KEY 128
-#define MAX_WEBHOOK_REFERENCE 256
-#define MAX_WEBHOOK_CODE 64
-#define MAX_WEBHOOK_MESSAGE 512
-#define REJECTED_CODE "PG_REJECTED"
 
 typedef struct BodyParse
 {
@@ -114,32 +111,20 @@ required_member(const Jsonb *document, const char *name, size_t most)
 static char *
 reference_member(const Jsonb *document)
 {
-	char *value = required_member(document, "pgReferenceId", MAX_WEBHOOK_REFERENCE);
+	char *value = required_member(document, "pgReferenceId", PROVIDER_MAX_REFERENCE);
 
-	for (const char *c = value; *c != '\0'; c++)
-	{
-		if (*c <= ' ' || *c > '~')
-			malformed(
-				"\"pgReferenceId\" has characters other than printable ASCII without blanks.");
-	}
+	if (!provider_text_is_plain(value))
+		malformed("\"pgReferenceId\" has characters other than printable ASCII without blanks.");
 	return value;
 }
 
 static char *
 code_member(const Jsonb *document)
 {
-	char *value = text_member(document, "errorCode");
+	char *code = palloc(PROVIDER_MAX_CODE + 1);
 
-	if (value == NULL)
-		return REJECTED_CODE;
-	for (char *c = value; *c != '\0'; c++)
-	{
-		if (*c <= ' ' || *c > '~')
-			*c = '?';
-	}
-	if (strlen(value) > MAX_WEBHOOK_CODE)
-		value[MAX_WEBHOOK_CODE] = '\0';
-	return value;
+	provider_code(text_member(document, "errorCode"), code);
+	return code;
 }
 
 /* For people: cut between two characters, control characters made blanks. */
@@ -150,8 +135,8 @@ message_member(const Jsonb *document)
 
 	if (value == NULL)
 		return NULL;
-	if (strlen(value) > MAX_WEBHOOK_MESSAGE)
-		value[pg_mbcliplen(value, (int) strlen(value), MAX_WEBHOOK_MESSAGE)] = '\0';
+	if (strlen(value) > PROVIDER_MAX_MESSAGE)
+		value[pg_mbcliplen(value, (int) strlen(value), PROVIDER_MAX_MESSAGE)] = '\0';
 	for (char *c = value; *c != '\0'; c++)
 	{
 		if (((unsigned char) *c < ' ') || *c == 0x7f)
