@@ -7,28 +7,14 @@
 
 #include "domain/payment/payment.h"
 
-/* How a payment ended that the house made for an invoice: of operation settlement or collection. */
-typedef struct CollectionNote
-{
-	const char *customer_id;
-	Datum invoice_id;
-	Datum payment_id;
-	bool approved;
-	const char *failure_code; /* of a decline */
-	const char *failure_message;
-} CollectionNote;
-
 extern void collection_init(void);
 
 /*
- * Schedules the next try, or ends the collection. Payments and invoices are written, the invoices
- * locked by the caller; one note an invoice; a payment that was noted before changes nothing. Needs
- * spi_begin().
+ * Schedules the next try after charges that the house made for invoices, or ends the collections;
+ * those that are undecided are left out. Payments and invoices are written, the invoices locked by the
+ * caller; one payment an invoice; one that was noted before changes nothing. Needs spi_begin().
  */
-extern void collections_note(const CollectionNote *notes, int count);
-
-/* The same of payments for invoices as they were recorded; those that are undecided are left out. */
-extern void collections_note_payments(const Payment *payments, int count);
+extern void collections_note(const Payment *payments, int count);
 
 /*
  * Charges invoices whose next try is due, oldest first, and ends collections that have nothing to

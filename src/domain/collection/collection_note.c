@@ -27,20 +27,20 @@ collection_approve(Collection *collection)
 }
 
 static void
-collection_decline(Collection *collection, const CollectionNote *note)
+collection_decline(Collection *collection, const ProviderAnswer *answer)
 {
 	RetrySchedule schedule = collection_schedule();
 	Declines declines;
 
 	collection->attempts++;
-	collection->failure_code = note->failure_code;
-	collection->failure_message = note->failure_message;
+	collection->failure_code = answer->failure_code;
+	collection->failure_message = answer->failure_message;
 	if (collection->last_payment_id != 0 && collection->status != COLLECTION_ACTIVE)
 		return; /* it ended otherwise meanwhile; the decline is counted */
 	if (collection->step++ == 0)
 		collection->first_failed_at = clock_now();
 	declines = (Declines){collection->step, collection->first_failed_at, clock_now()};
-	collection->hard = collection_code_is_hard(note->failure_code);
+	collection->hard = collection_code_is_hard(answer->failure_code);
 	collection->announced = true;
 	if (!collection->hard && schedule_next(&schedule, &declines, &collection->next_attempt_at))
 		return;
@@ -48,14 +48,20 @@ collection_decline(Collection *collection, const CollectionNote *note)
 	collection->dead_letter_id = id_new();
 }
 
-void
-collection_apply(Collection *collection, const CollectionNote *note)
+static bool
+is_approved(const Payment *payment)
 {
-	if (note->approved)
+	return payment->answer.outcome == PROVIDER_APPROVED;
+}
+
+void
+collection_apply(Collection *collection, const Payment *payment)
+{
+	if (is_approved(payment))
 		collection_approve(collection);
 	else
-		collection_decline(collection, note);
-	collection->last_payment_id = note->payment_id;
+		collection_decline(collection, &payment->answer);
+	collection->last_payment_id = payment->payment_id;
 }
 
 void
@@ -68,61 +74,38 @@ collections_settle(Collection *collections, int count)
 
 /* An approval of what was never declined has no collection, and makes none. */
 static bool
-note_counts(const Collection *collection, const CollectionNote *note)
+payment_counts(const Collection *collection, const Payment *payment)
 {
 	if (collection->last_payment_id == 0)
-		return !note->approved;
-	return !same_id(collection->last_payment_id, note->payment_id);
+		return !is_approved(payment);
+	return !same_id(collection->last_payment_id, payment->payment_id);
 }
 
 void
-collections_note(const CollectionNote *notes, int count)
+collections_note(const Payment *payments, int count)
 {
-	Collection *collections;
+	Collection *collections = palloc0(sizeof(Collection) * Max(count, 1));
+	const Payment **decided = palloc(sizeof(Payment *) * Max(count, 1));
+	int decided_count = 0;
 	int n = 0;
 
-	if (count == 0)
-		return;
-	collections = palloc0(sizeof(Collection) * count);
 	for (int i = 0; i < count; i++)
 	{
-		collections[i].customer_id = notes[i].customer_id;
-		collections[i].invoice_id = notes[i].invoice_id;
+		if (payments[i].answer.outcome == PROVIDER_UNKNOWN)
+			continue;
+		collections[decided_count].customer_id = payments[i].customer_id;
+		collections[decided_count].invoice_id = payments[i].target_id;
+		decided[decided_count++] = &payments[i];
 	}
-	collections_load(collections, count);
-	for (int i = 0; i < count; i++)
+	if (decided_count == 0)
+		return;
+	collections_load(collections, decided_count);
+	for (int i = 0; i < decided_count; i++)
 	{
-		if (!note_counts(&collections[i], &notes[i]))
+		if (!payment_counts(&collections[i], decided[i]))
 			continue;
 		collections[n] = collections[i];
-		collection_apply(&collections[n++], &notes[i]);
+		collection_apply(&collections[n++], decided[i]);
 	}
 	collections_settle(collections, n);
-}
-
-CollectionNote
-collection_note_of(const Payment *payment)
-{
-	return (CollectionNote){
-		.customer_id = payment->customer_id,
-		.invoice_id = payment->target_id,
-		.payment_id = payment->payment_id,
-		.approved = payment->answer.outcome == PROVIDER_APPROVED,
-		.failure_code = payment->answer.failure_code,
-		.failure_message = payment->answer.failure_message,
-	};
-}
-
-void
-collections_note_payments(const Payment *payments, int count)
-{
-	CollectionNote *notes = palloc(sizeof(CollectionNote) * Max(count, 1));
-	int n = 0;
-
-	for (int i = 0; i < count; i++)
-	{
-		if (payments[i].answer.outcome != PROVIDER_UNKNOWN)
-			notes[n++] = collection_note_of(&payments[i]);
-	}
-	collections_note(notes, n);
 }

@@ -41,10 +41,8 @@ extern int collections_lock_due(Collection *collections, int most);
 /* As order_touch() for orders: who waits for such an invoice in an older snapshot is told. */
 extern void collections_touch(const Collection *const *collections, int count);
 
-extern CollectionNote collection_note_of(const Payment *payment);
-
-/* Applies a note to its loaded collection. */
-extern void collection_apply(Collection *collection, const CollectionNote *note);
+/* Applies a decided payment to its loaded collection. */
+extern void collection_apply(Collection *collection, const Payment *payment);
 
 /* Writes what was decided: rows, dead letters, events, audit. */
 extern void collections_settle(Collection *collections, int count);

@@ -97,12 +97,10 @@ work_charge(Work *work)
 	work_pay(work);
 	for (int i = 0; i < work->payment_count; i++)
 	{
-		CollectionNote note = collection_note_of(&work->payments[i]);
-
 		if (work->payments[i].answer.outcome == PROVIDER_UNKNOWN)
 			work->charged[i]->next_attempt_at = clock_now() + WAIT_AGAIN;
 		else
-			collection_apply(work->charged[i], &note);
+			collection_apply(work->charged[i], &work->payments[i]);
 	}
 }
 

@@ -13,9 +13,7 @@
 static bool
 is_collected(const Payment *payment)
 {
-	return strcmp(payment->target_type, TARGET_INVOICE) == 0 &&
-		   (strcmp(payment->operation, "settlement") == 0 ||
-			strcmp(payment->operation, "collection") == 0);
+	return strcmp(payment->target_type, TARGET_INVOICE) == 0 && payment_by_house(payment);
 }
 
 void
@@ -30,5 +28,5 @@ gateway_payments_end(PaymentEnding *endings, int count)
 		if (endings[i].result == PAYMENT_ENDED && is_collected(&endings[i].payment))
 			payments[n++] = endings[i].payment;
 	}
-	collections_note_payments(payments, n);
+	collections_note(payments, n);
 }

@@ -40,6 +40,9 @@ typedef struct Payment
 	bool expired;      /* likewise */
 } Payment;
 
+/* Asked for by the house itself, not by a person: it waits behind those, and is never refused. */
+extern bool payment_by_house(const Payment *payment);
+
 /* Gives payments their ids and payment methods, and asks the provider, in process. Needs spi_begin(). */
 extern void payments_authorize(Payment *payments, int count);
 

@@ -23,8 +23,7 @@
 #define METHOD_WALLET "WALLET"
 #define MOST_TRANSFERS 2 /* of one payment */
 
-/* What the house asks for by itself: it waits behind those who pay, and is never refused. */
-static bool
+bool
 payment_by_house(const Payment *payment)
 {
 	return strcmp(payment->operation, "settlement") == 0 ||

@@ -210,6 +210,6 @@ settlement_issue(Settlement *settlement)
 	invoices_issue(issue.invoices, issue.count);
 	issue_book_credits(&issue);
 	(void) payments_record(issue.payments, issue.payment_count); /* without keys */
-	collections_note_payments(issue.payments, issue.payment_count);
+	collections_note(issue.payments, issue.payment_count);
 	issue_announce_paid(&issue);
 }
