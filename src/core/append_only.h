@@ -6,6 +6,7 @@
 #define BILLING_APPEND_ONLY_H
 
 #include "core/spi.h"
+#include "datatype/timestamp.h"
 #include "fmgr.h"
 
 /* Of a trigger: refuses every change but the deletes of `purge`; `hint` says what to call. */
